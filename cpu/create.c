@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A vCPU's lifetime and its connections: what is dropped when a hold is lost, how its APIC page, ports, clock and
+ * entropy are reached, its digest.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "cpu/block.h"
+#include "cpu/cpuid.h"
+#include "cpu/debug.h"
+#include "cpu/descriptor.h"
+#include "cpu/exec.h"
+#include "cpu/lapic.h"
+#include "cpu/run.h"
+#include "mmu/physmem.h"
+#include "trace/directory.h"
+#include "trace/ipi_box.h"
+
+/* ---- Derived structures ------------------------------------------------------------------------------------------- */
+
+static void drop(struct participant *p, u64 gfn, unsigned what)
+{
+    struct vcpu *v = p->owner;
+
+    mmu_drop(&v->mmu, gfn, what);
+    if (what & DROP_CODE)
+        block_drop_page(v, gfn);
+    if (what & DROP_DESC) {
+        if (gfn == ~(u64)0)
+            desc_cache_drop_all(v);
+        else
+            desc_cache_drop_page(v, gfn);
+    }
+}
+
+static void wrote(struct participant *p, u64 gpa, unsigned size)
+{
+    struct vcpu *v = p->owner;
+
+    mmu_wrote(&v->mmu, gpa, size);
+    block_wrote(v, gpa, size);
+    desc_cache_drop_range(v, gpa, size);
+    if (!desc_cache_has_page(v, gpa >> 12))
+        directory_underive(p, TRACE_DESC, gpa >> 12);
+}
+
+/* ---- Shared objects ------------------------------------------------------------------------------------------------- */
+
+static void need(struct vcpu *v, u64 object, unsigned right)
+{
+    if (directory_has(&v->p, object, right))
+        return;
+    directory_want(&v->p, object, right, 0, 0);
+    longjmp(v->escape, ESCAPE_MISS);
+}
+
+void vcpu_need_io_hold(struct vcpu *v)
+{
+    if (v->p.dir)
+        need(v, directory_io_object(v->p.dir), RIGHT_WRITE);
+}
+
+static void locate(void *owner, const void *where)
+{
+    struct vcpu *v = owner;
+
+    v->p.position = v->blk ? vcpu_insn_position(v, where) : participant_icount(&v->p);
+}
+
+/* Registers of the APIC by number (offset / 16). */
+enum { APIC_ID = 2, APIC_EOI = 0xb, APIC_LDR = 0xd, APIC_DFR = 0xe, APIC_SVR = 0xf, APIC_ICR = 0x30 };
+
+void vcpu_lapic_hold(struct vcpu *v, unsigned reg)
+{
+    struct directory *d = v->p.dir;
+
+    if (!d)
+        return;
+    locate(v, v->cur);
+    switch (reg) {
+    case APIC_EOI:
+        if (lapic_eoi_is_level(v))
+            need(v, directory_io_object(d), RIGHT_WRITE);
+        break;
+    case APIC_ICR:
+        need(v, directory_apic_object(d), RIGHT_READ);
+        break;
+    case APIC_ID:
+    case APIC_LDR:
+    case APIC_DFR:
+    case APIC_SVR:
+        /* The map of destinations changes: read by senders under the I/O hold (I/O APIC) or its own (ICR). */
+        need(v, directory_io_object(d), RIGHT_WRITE);
+        need(v, directory_apic_object(d), RIGHT_WRITE);
+        break;
+    default:
+        break;
+    }
+    participant_kick(&v->p); /* the timer or an interrupt may have become due */
+}
+
+static u64 local_read(void *owner, u32 offset, unsigned size)
+{
+    return lapic_mmio_read(owner, offset, size);
+}
+
+static void local_write(void *owner, u32 offset, unsigned size, u64 value)
+{
+    struct vcpu *v = owner;
+    bool broadcast = offset >> 4 == APIC_EOI && lapic_eoi_is_level(v);
+
+    v->cur = v->mmu.where;
+    vcpu_lapic_hold(v, offset >> 4);
+    if (broadcast)
+        v->env->io->begin(v->env->io->ctx, &v->p);
+    lapic_mmio_write(v, offset, size, value);
+    if (broadcast)
+        v->env->io->end(v->env->io->ctx, &v->p);
+}
+
+void vcpu_lapic_msr_write(struct vcpu *v, u32 index, u64 value)
+{
+    bool broadcast = index == 0x80b && lapic_eoi_is_level(v);
+
+    vcpu_lapic_hold(v, index == 0x1b ? APIC_ID : index >> 4 == 0x80 || index >> 4 == 0x83 ? index & 0x3f : 0);
+    if (broadcast)
+        v->env->io->begin(v->env->io->ctx, &v->p);
+    lapic_msr_write(v, index, value);
+    if (broadcast)
+        v->env->io->end(v->env->io->ctx, &v->p);
+}
+
+u64 vcpu_port_read(struct vcpu *v, u16 port, unsigned size)
+{
+    struct io_space *io = v->env->io;
+    u64 value;
+
+    locate(v, v->cur);
+    if (v->p.dir && !io_port_no_hold(io, port))
+        need(v, directory_io_object(v->p.dir), RIGHT_WRITE);
+    io->begin(io->ctx, &v->p);
+    value = io_port_read(io, &v->p, port, size);
+    io->end(io->ctx, &v->p);
+    return value;
+}
+
+void vcpu_port_write(struct vcpu *v, u16 port, unsigned size, u64 value)
+{
+    struct io_space *io = v->env->io;
+
+    locate(v, v->cur);
+    vcpu_need_io_hold(v);
+    io->begin(io->ctx, &v->p);
+    io_port_write(io, &v->p, port, size, value);
+    io->end(io->ctx, &v->p);
+}
+
+u64 vcpu_rdtsc(struct vcpu *v)
+{
+    locate(v, v->cur);
+    return journal_clock(v->p.stream, v->p.position) + v->tsc_offset;
+}
+
+u64 vcpu_entropy(struct vcpu *v)
+{
+    locate(v, v->cur);
+    return journal_entropy(v->p.stream, v->p.position);
+}
+
+/* ---- Lifetime ------------------------------------------------------------------------------------------------------- */
+
+int vcpu_create(struct vcpu *v, unsigned id, struct directory *dir, struct journal_stream *stream,
+                struct physmem *mem, const struct cpu_model *model, struct vcpu_env *env)
+{
+    int err;
+
+    participant_create(&v->p, id, dir, stream);
+    v->p.owner = v;
+    v->p.drop = drop;
+    v->p.wrote = wrote;
+    ipi_box_create(&v->p);
+    v->id = id;
+    v->model = model;
+    v->env = env;
+    v->monitor_gpa = ~(u64)0;
+    v->known_deadline = ~(u64)0;
+    err = mmu_create(&v->mmu, &v->p, mem, env->io);
+    if (err)
+        return err;
+    v->mmu.owner = v;
+    v->mmu.escape = vcpu_mmu_escaped;
+    v->mmu.locate = locate;
+    v->mmu.local_read = local_read;
+    v->mmu.local_write = local_write;
+    err = block_cache_create(v);
+    return err ? err : desc_cache_create(v);
+}
+
+void vcpu_destroy(struct vcpu *v)
+{
+    desc_cache_destroy(v);
+    block_cache_destroy(v);
+    mmu_destroy(&v->mmu);
+    ipi_box_destroy(&v->p);
+    participant_destroy(&v->p);
+}
+
+/* ---- Digest --------------------------------------------------------------------------------------------------------- */
+
+static u64 fold(u64 h, u64 x)
+{
+    h = (h ^ x) * 0x9fb21c651e98df25u;
+    return h ^ h >> 29;
+}
+
+u64 vcpu_digest(const struct vcpu *v)
+{
+    u64 h = v->id + 1;
+
+    for (unsigned i = 0; i < 16; i++)
+        h = fold(h, v->r[i]);
+    h = fold(fold(h, v->rip), vcpu_flags(v));
+    for (unsigned i = 0; i <= SEG_TR; i++)
+        h = fold(fold(fold(h, v->seg[i].sel | (u64)v->seg[i].limit << 32), v->seg[i].base), v->seg[i].usable);
+    h = fold(fold(fold(fold(fold(h, v->cr0), v->cr2), v->cr3), v->cr4), v->efer);
+    h = fold(fold(fold(fold(h, v->gdt.base), v->gdt.limit), v->idt.base), v->idt.limit);
+    for (unsigned i = 0; i < 4; i++)
+        h = fold(h, v->dr[i]);
+    h = fold(fold(fold(h, v->dr6), v->dr7), v->xcr0);
+    for (unsigned i = 0; i < 8; i++)
+        h = fold(fold(h, v->fpu.st[i].mant), v->fpu.st[i].se);
+    h = fold(h, v->fpu.top | v->fpu.tag << 8 | (u64)v->fpu.cw << 16 | (u64)v->fpu.sw << 32);
+    for (unsigned i = 0; i < 16; i++)
+        h = fold(fold(h, v->fpu.xmm[i].q[0]), v->fpu.xmm[i].q[1]);
+    h = fold(fold(fold(fold(h, v->fpu.mxcsr), v->star), v->lstar), v->cstar);
+    h = fold(fold(fold(fold(h, v->sfmask), v->kernel_gs_base), v->tsc_aux), v->tsc_offset);
+    h = fold(h, v->cpl | v->shadow << 8 | v->nmi_blocked << 9 | v->nmi_pending << 10 | (u64)v->activity << 16);
+    return lapic_digest(v, h);
+}

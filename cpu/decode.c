@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Instruction decoding through Zydis.
+ *
+ * Zydis knows which byte sequences are instructions and where their parts lie; we use its plain decoder (no
+ * operands) and read the raw parts ourselves, because lifting wants register numbers and effective sizes, not
+ * operand objects. Encodings that newer CPUs gave a meaning to, but older ones execute as something
+ * else, stay decodable: the decoder modes for MPX, CET, CLDEMOTE and WBNOINVD are off, so the hint space
+ * is NOP and WBNOINVD is WBINVD; TZCNT and LZCNT have the shape of BSF and BSR, and the rows of the
+ * instruction table choose by CPU feature. VEX, EVEX, XOP and 3DNow! are announced by no model and are refused here.
+ *
+ * A 66 prefix on a near branch in 64-bit code follows AMD (the operand size becomes 16), as the vendor is AMD.
+ * Intel SDM vol. 2 ch. 2, AMD APM vol. 3 ch. 1.
+ */
+#include "cpu/decode.h"
+
+#include <Zydis/Zydis.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+
+#include "src/base/check.h"
+
+static ZydisDecoder decoders[3];
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static const ZydisMachineMode machine_modes[3] = {
+    [CODE_16] = ZYDIS_MACHINE_MODE_LEGACY_16,
+    [CODE_32] = ZYDIS_MACHINE_MODE_LEGACY_32,
+    [CODE_64] = ZYDIS_MACHINE_MODE_LONG_64,
+};
+
+static void setup(void)
+{
+    static const ZydisStackWidth stack[3] = {
+        [CODE_16] = ZYDIS_STACK_WIDTH_16, [CODE_32] = ZYDIS_STACK_WIDTH_32, [CODE_64] = ZYDIS_STACK_WIDTH_64};
+    static const ZydisDecoderMode off[] = {ZYDIS_DECODER_MODE_MPX, ZYDIS_DECODER_MODE_CET,
+                                           ZYDIS_DECODER_MODE_WBNOINVD, ZYDIS_DECODER_MODE_CLDEMOTE};
+
+    for (unsigned i = 0; i < 3; i++) {
+        ZydisDecoder *d = &decoders[i];
+        CHECK(ZYAN_SUCCESS(ZydisDecoderInit(d, machine_modes[i], stack[i])));
+        for (unsigned k = 0; k < ARRAY_SIZE(off); k++)
+            CHECK(ZYAN_SUCCESS(ZydisDecoderEnableMode(d, off[k], ZYAN_FALSE)));
+        CHECK(ZYAN_SUCCESS(ZydisDecoderEnableMode(d, ZYDIS_DECODER_MODE_AMD_BRANCHES, ZYAN_TRUE)));
+    }
+}
+
+/* Prefixes; returns the segment override or -1. */
+static int read_prefixes(struct insn *in, const ZydisDecodedInstruction *z, enum code_mode mode)
+{
+    int seg = -1;
+
+    for (unsigned i = 0; i < z->raw.prefix_count; i++) {
+        switch (z->raw.prefixes[i].value) {
+        case 0x66: in->p66 = true; break;
+        case 0x67: in->p67 = true; break;
+        case 0xf2: in->pf2 = true; in->pf3 = false; break;
+        case 0xf3: in->pf3 = true; in->pf2 = false; break;
+        case 0xf0: in->lock = true; break;
+        case 0x26: seg = mode == CODE_64 ? seg : SEG_ES; break;
+        case 0x2e: seg = mode == CODE_64 ? seg : SEG_CS; break;
+        case 0x36: seg = mode == CODE_64 ? seg : SEG_SS; break;
+        case 0x3e: seg = mode == CODE_64 ? seg : SEG_DS; break;
+        case 0x64: seg = SEG_FS; break;
+        case 0x65: seg = SEG_GS; break;
+        }
+    }
+    if (z->attributes & ZYDIS_ATTRIB_HAS_REX)
+        in->rex = 0x40 | z->raw.rex.W << 3 | z->raw.rex.R << 2 | z->raw.rex.X << 1 | z->raw.rex.B;
+    return seg;
+}
+
+static void read_sizes(struct insn *in, enum code_mode mode)
+{
+    bool small = (mode == CODE_16) != in->p66;
+
+    in->osize = mode == CODE_64 && (in->rex & 8) ? 8 : small ? 2 : 4;
+    if (mode == CODE_64)
+        in->asize = in->p67 ? 4 : 8;
+    else
+        in->asize = (mode == CODE_16) != in->p67 ? 2 : 4;
+}
+
+/* 16-bit address forms, SDM vol. 2 table 2-1. */
+static void read_address16(struct insn *in)
+{
+    static const u8 base[8] = {R_BX, R_BX, R_BP, R_BP, R_SI, R_DI, R_BP, R_BX};
+    static const u8 index[8] = {R_SI, R_DI, R_SI, R_DI, UREG_ZERO, UREG_ZERO, UREG_ZERO, UREG_ZERO};
+    unsigned rm = in->modrm & 7;
+
+    if (rm == 6 && in->mod == 0)
+        return;
+    in->base = base[rm];
+    in->index = index[rm];
+}
+
+/* 32- and 64-bit address forms, SDM vol. 2 tables 2-2 and 2-3. */
+static void read_address32(struct insn *in, u8 sib, enum code_mode mode)
+{
+    unsigned rm = in->modrm & 7;
+    unsigned b = (in->rex & 1) << 3, x = (in->rex & 2) << 2;
+
+    if (rm == 4) {
+        unsigned index = ((sib >> 3) & 7) | x;
+        if (index != 4) {
+            in->index = index;
+            in->shift = sib >> 6;
+        }
+        if ((sib & 7) != 5 || in->mod != 0)
+            in->base = (sib & 7) | b;
+    } else if (rm == 5 && in->mod == 0) {
+        in->rip_relative = mode == CODE_64;
+    } else {
+        in->base = rm | b;
+    }
+}
+
+/* Immediates are sign-extended unless the manual treats the form as unsigned. */
+static bool imm_is_signed(const struct insn *in, unsigned bits)
+{
+    unsigned op = in->opcode;
+
+    if (in->map == M0F)
+        return (op & 0xf0) == 0x80;
+    if (in->map != M1)
+        return false;
+    if (op == 0xc2 || op == 0xca || op == 0xc8 || op == 0x9a || op == 0xea)
+        return false;
+    if (bits > 8)
+        return true;
+    return op == 0x6a || op == 0x6b || op == 0x83 || (op & 0xf0) == 0x70 || (op >= 0xe0 && op <= 0xe3) || op == 0xeb;
+}
+
+static u64 read_imm(const struct insn *in, const ZydisDecodedInstruction *z, unsigned which)
+{
+    unsigned bits = z->raw.imm[which].size;
+    u64 value = z->raw.imm[which].value.u;
+
+    if (!bits)
+        return 0;
+    return imm_is_signed(in, bits) ? sext64(value, bits) : value & mask64(bits);
+}
+
+static bool read_map(struct insn *in, const ZydisDecodedInstruction *z)
+{
+    if (z->encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY)
+        return false;
+    switch (z->opcode_map) {
+    case ZYDIS_OPCODE_MAP_DEFAULT: in->map = M1; return true;
+    case ZYDIS_OPCODE_MAP_0F: in->map = M0F; return true;
+    case ZYDIS_OPCODE_MAP_0F38: in->map = M38; return true;
+    case ZYDIS_OPCODE_MAP_0F3A: in->map = M3A; return true;
+    default: return false;
+    }
+}
+
+static void read_operands(struct insn *in, const ZydisDecodedInstruction *z, const u8 *bytes, enum code_mode mode,
+                          int override)
+{
+    bool moffs = in->map == M1 && in->opcode >= 0xa0 && in->opcode <= 0xa3;
+
+    in->base = in->index = UREG_ZERO;
+    in->has_modrm = z->attributes & ZYDIS_ATTRIB_HAS_MODRM;
+    if (in->has_modrm) {
+        in->modrm = bytes[z->raw.modrm.offset];
+        in->mod = in->modrm >> 6;
+        in->reg = ((in->modrm >> 3) & 7) | (in->rex & 4) << 1;
+        in->rm = (in->modrm & 7) | (in->rex & 1) << 3;
+        if (in->mod != 3) {
+            if (in->asize == 2)
+                read_address16(in);
+            else
+                read_address32(in, bytes[z->raw.modrm.offset + 1], mode);
+        }
+    }
+    if ((in->has_modrm && in->mod != 3) || moffs)
+        in->disp = z->raw.disp.value;
+    in->seg = in->base == R_SP || in->base == R_BP ? SEG_SS : SEG_DS;
+    if (override >= 0)
+        in->seg = override;
+    in->imm = read_imm(in, z, 0);
+    in->imm2 = read_imm(in, z, 1);
+}
+
+int insn_decode(struct insn *in, enum code_mode mode, const u8 *bytes, unsigned n)
+{
+    ZydisDecodedInstruction z;
+    ZyanStatus st;
+
+    pthread_once(&once, setup);
+    if (!n)
+        return -EAGAIN;
+    st = ZydisDecoderDecodeInstruction(&decoders[mode], NULL, bytes, n, &z);
+    if (st == ZYDIS_STATUS_NO_MORE_DATA)
+        return n < INSN_LEN_MAX ? -EAGAIN : -E2BIG;
+    if (st == ZYDIS_STATUS_INSTRUCTION_TOO_LONG)
+        return -E2BIG;
+    if (!ZYAN_SUCCESS(st))
+        return -EILSEQ;
+
+    memset(in, 0, sizeof(*in));
+    if (!read_map(in, &z))
+        return -EILSEQ;
+    in->len = z.length;
+    in->opcode = z.opcode;
+    in->mnemonic = z.mnemonic;
+    int override = read_prefixes(in, &z, mode);
+    read_sizes(in, mode);
+    read_operands(in, &z, bytes, mode, override);
+    return 0;
+}
+
+unsigned insn_disassemble(char *text, size_t size, enum code_mode mode, const u8 *bytes, unsigned n, u64 rip)
+{
+    ZydisDisassembledInstruction d;
+
+    if (!ZYAN_SUCCESS(ZydisDisassembleIntel(machine_modes[mode], rip, bytes, n, &d))) {
+        snprintf(text, size, "(bad)");
+        return 1;
+    }
+    snprintf(text, size, "%s", d.text);
+    return d.info.length;
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * SSE floating-point arithmetic, compares to masks, rounding and dot products: the host's
+ * instruction under the guest's MXCSR (cpu/sse_fp.h). Conversions between XMM registers are regular
+ * as well and come from the same table.
+ *
+ * DPPS and DPPD are made of one multiplication and additions in the manual's order; each stage
+ * raises as an instruction of its own would, as the manual says ("exceptions are determined for
+ * each add and multiply").
+ */
+#include "cpu/ops_sse.h"
+#include "cpu/sse_fp.h"
+#include "cpu/uops.h"
+
+#define SSE_PAIR(name, bytes, imm, kind)                                                           \
+    void op_sse_##name##_r(struct vcpu *v, const struct uop *u)                                    \
+    {                                                                                              \
+        __m128i *d = sse_reg(v, u->dst);                                                           \
+                                                                                                   \
+        *d = sse_fp(v, u, *d, *sse_reg(v, u->src), imm, do_##name, kind);                          \
+        uop_next(v, u);                                                                            \
+    }                                                                                              \
+    void op_sse_##name##_m(struct vcpu *v, const struct uop *u)                                    \
+    {                                                                                              \
+        __m128i *d = sse_reg(v, u->dst), b = sse_load(v, u, bytes);                                \
+                                                                                                   \
+        *d = sse_fp(v, u, *d, b, imm, do_##name, kind);                                            \
+        uop_next(v, u);                                                                            \
+    }
+
+#define SSE_FP(name, bytes, op, fmt, n)                                                            \
+    static inline __m128i do_##name(__m128i a, __m128i b, unsigned imm)                            \
+    {                                                                                              \
+        (void)imm;                                                                                 \
+        __asm__ volatile(#name " %1, %0" : "+x"(a) : "x"(b));                                      \
+        return a;                                                                                  \
+    }                                                                                              \
+    SSE_PAIR(name, bytes, 0, SSE_KIND(SSE_OP_##op, SSE_##fmt, n))
+#include "cpu/sse_ops.def"
+
+/* clang-format off */
+/* One case of an instruction whose immediate selects what it does. */
+#define CASE(name, value)                                                                          \
+    case value: __asm__ volatile(#name " $" #value ", %1, %0" : "+x"(a) : "x"(b)); break;
+
+#define COMPARE(name)                                                                              \
+    static inline __m128i do_##name(__m128i a, __m128i b, unsigned imm)                            \
+    {                                                                                              \
+        switch (imm & 7) {                                                                         \
+            CASE(name, 0) CASE(name, 1) CASE(name, 2) CASE(name, 3)                                \
+            CASE(name, 4) CASE(name, 5) CASE(name, 6) CASE(name, 7)                                \
+        }                                                                                          \
+        return a;                                                                                  \
+    }
+
+/* imm[2]: by MXCSR.RC rather than imm[1:0]; imm[3]: no inexact flag. */
+#define ROUND(name)                                                                                \
+    static inline __m128i do_##name(__m128i a, __m128i b, unsigned imm)                            \
+    {                                                                                              \
+        switch (imm & 4 ? imm & 12 : imm & 11) {                                                   \
+            CASE(name, 0) CASE(name, 1) CASE(name, 2) CASE(name, 3) CASE(name, 4)                  \
+            CASE(name, 8) CASE(name, 9) CASE(name, 10) CASE(name, 11) CASE(name, 12)               \
+        }                                                                                          \
+        return a;                                                                                  \
+    }
+/* clang-format on */
+COMPARE(cmpps)
+COMPARE(cmppd)
+COMPARE(cmpss)
+COMPARE(cmpsd)
+
+ROUND(roundps)
+ROUND(roundpd)
+ROUND(roundss)
+ROUND(roundsd)
+
+#define SSE_FPI(name, bytes)                                                                       \
+    SSE_PAIR(name, bytes, (unsigned)u->imm, SSE_KIND(SSE_OP_NONE, SSE_F32, 0))
+#include "cpu/sse_ops.def"
+
+/* --- Dot products --------------------------------------------------------------------------------
+ */
+
+/* All ones in the 32-bit elements whose bit in `bits` is set. */
+static inline __m128i mask32(unsigned bits)
+{
+    const __m128i bit = _mm_set_epi32(8, 4, 2, 1);
+
+    return _mm_cmpeq_epi32(_mm_and_si128(_mm_set1_epi32((int)bits), bit), bit);
+}
+
+static inline void dpps(struct vcpu *v, const struct uop *u, __m128i a, __m128i b)
+{
+    __m128i in = mask32((unsigned)u->imm >> 4), out = mask32((unsigned)u->imm & 15);
+    __m128i t, even, odd;
+
+    t = sse_fp(v, u, _mm_and_si128(a, in), _mm_and_si128(b, in), 0, do_mulps,
+               SSE_KIND(SSE_OP_MUL, SSE_F32, 4));
+    even = _mm_and_si128(_mm_shuffle_epi32(t, 0x08), mask32(3)); /* t0, t2 */
+    odd = _mm_and_si128(_mm_shuffle_epi32(t, 0x0d), mask32(3));  /* t1, t3 */
+    t = sse_fp(v, u, even, odd, 0, do_addps, SSE_KIND(SSE_OP_ADD, SSE_F32, 2));
+    t = sse_fp(v, u, t, _mm_shuffle_epi32(t, 0x01), 0, do_addss, SSE_KIND(SSE_OP_ADD, SSE_F32, 1));
+    *sse_reg(v, u->dst) = _mm_and_si128(_mm_shuffle_epi32(t, 0), out);
+}
+
+void op_sse_dpps_r(struct vcpu *v, const struct uop *u)
+{
+    dpps(v, u, *sse_reg(v, u->dst), *sse_reg(v, u->src));
+    uop_next(v, u);
+}
+
+void op_sse_dpps_m(struct vcpu *v, const struct uop *u)
+{
+    dpps(v, u, *sse_reg(v, u->dst), sse_load128(v, u));
+    uop_next(v, u);
+}
+
+static inline __m128i mask64x2(unsigned bits)
+{
+    return _mm_set_epi64x(-(long long)(bits >> 1 & 1), -(long long)(bits & 1));
+}
+
+static inline void dppd(struct vcpu *v, const struct uop *u, __m128i a, __m128i b)
+{
+    __m128i in = mask64x2((unsigned)u->imm >> 4), out = mask64x2((unsigned)u->imm);
+    __m128i t;
+
+    t = sse_fp(v, u, _mm_and_si128(a, in), _mm_and_si128(b, in), 0, do_mulpd,
+               SSE_KIND(SSE_OP_MUL, SSE_F64, 2));
+    t = sse_fp(v, u, t, _mm_shuffle_epi32(t, 0x4e), 0, do_addsd, SSE_KIND(SSE_OP_ADD, SSE_F64, 1));
+    *sse_reg(v, u->dst) = _mm_and_si128(_mm_shuffle_epi32(t, 0x44), out);
+}
+
+void op_sse_dppd_r(struct vcpu *v, const struct uop *u)
+{
+    dppd(v, u, *sse_reg(v, u->dst), *sse_reg(v, u->src));
+    uop_next(v, u);
+}
+
+void op_sse_dppd_m(struct vcpu *v, const struct uop *u)
+{
+    dppd(v, u, *sse_reg(v, u->dst), sse_load128(v, u));
+    uop_next(v, u);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Running a vCPU: the loop over blocks and what happens at the boundaries between them. One thread for each vCPU
+ * calls vcpu_run().
+ */
+#ifndef CPU_RUN_H
+#define CPU_RUN_H
+
+#include "cpu/vcpu.h"
+
+/* What the vCPUs of a machine share with the board. All callbacks: vCPU's thread. */
+struct vcpu_env {
+    void *machine;
+    struct io_space *io;
+    _Atomic bool stop;          /* everybody leaves at the next boundary */
+    _Atomic bool flush;         /* write out journal buffers at the next boundary */
+    bool step;                  /* engine: every instruction is a block of its own */
+    bool replay;                /* positions have to be published */
+    u64 icount_limit;           /* stop a vCPU here; ~0: never */
+    u32 quantum;                /* instructions between looks at the token queue */
+    /* The 8259's answer to an interrupt acknowledge, without effect / with. I/O space held. */
+    u8 (*pic_peek)(void *machine);
+    void (*pic_ack)(void *machine);
+    /* A triple fault or another reset request. */
+    void (*reset)(void *machine, struct vcpu *v);
+    /* vCPU v wants a kick at guest time `ns` (~0: no). Any order of times. */
+    void (*deadline)(void *machine, struct vcpu *v, u64 ns);
+    /* A vCPU has left its loop. */
+    void (*left)(void *machine, struct vcpu *v);
+    /* --sched serial: called at boundary instead of the token queue; returns the instructions until the next one. */
+    u64 (*turn)(void *machine, struct vcpu *v);
+    /* The instruction limit was reached. */
+    void (*limit)(void *machine, struct vcpu *v);
+};
+
+/* Allocate what a vCPU needs: participant number id of the directory, memory, model. 0 or -ENOMEM. */
+int vcpu_create(struct vcpu *v, unsigned id, struct directory *dir, struct journal_stream *stream,
+                struct physmem *mem, const struct cpu_model *model, struct vcpu_env *env);
+void vcpu_destroy(struct vcpu *v);
+
+/* The MMU's escape: turns it into the vCPU's. */
+_Noreturn void vcpu_mmu_escaped(void *owner, enum mmu_escape why);
+
+/* Before an access to APIC register `reg` that writes: takes the holds it needs, or escapes. */
+void vcpu_lapic_hold(struct vcpu *v, unsigned reg);
+/* Make sure that the vCPU has the I/O hold; escapes with a miss until it has. */
+void vcpu_need_io_hold(struct vcpu *v);
+/* WRMSR to one of the APIC's MSRs, with those holds. */
+void vcpu_lapic_msr_write(struct vcpu *v, u32 index, u64 value);
+
+/* Run until env->stop or the end of the replay. The thread of vCPU v. */
+void vcpu_run(struct vcpu *v);
+
+/* 64-bit digest of the architectural state. Owner, or nobody runs. */
+u64 vcpu_digest(const struct vcpu *v);
+
+/* Kick v and wake it if it sleeps. Any thread. */
+void vcpu_poke(struct vcpu *v);
+
+/* Triple fault: the CPU shuts down. Owner. */
+void vcpu_triple_fault(struct vcpu *v);
+
+#endif

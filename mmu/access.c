@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Slow paths of the typed accessors: translation with its faults, holds, device regions, page crossings, traced
+ * pages. Every path first makes sure of everything (resolve), then sets accessed and dirty bits, then touches
+ * memory: an escape leaves no trace. See mmu.h.
+ */
+#include <errno.h>
+
+#include "mmu/internal.h"
+
+_Noreturn void mmu_page_fault(struct mmu *m, gla_t a, u32 error)
+{
+    m->fault_gla = a;
+    m->fault_error = error;
+    m->escape(m->owner, MMU_ESCAPE_PF);
+}
+
+_Noreturn void mmu_miss(struct mmu *m)
+{
+    m->escape(m->owner, MMU_ESCAPE_MISS);
+}
+
+/* Where one access within a page goes. */
+struct place {
+    struct walk w;
+    u8 *host;                   /* RAM */
+    const struct io_region *io; /* else a device, or neither: nothing there */
+    bool local;                 /* the vCPU's own APIC page */
+};
+
+static void check_alignment(struct mmu *m, gla_t a, unsigned size, unsigned set)
+{
+    if (unlikely(m->align_check) && set == MMU_USER && size <= 16 && (a & (size - 1)))
+        m->escape(m->owner, MMU_ESCAPE_ALIGN);
+}
+
+static void walk_or_fault(struct mmu *m, unsigned set, gla_t a, enum mmu_access access, struct walk *w)
+{
+    u32 error;
+    int r;
+
+    if (m->lma && !mmu_is_canonical(a))
+        m->escape(m->owner, MMU_ESCAPE_NONCANONICAL);
+    r = mmu_walk(m, a, w, &error);
+    if (!r)
+        r = mmu_walk_permits(m, w, set, access, &error);
+    if (r < 0)
+        mmu_miss(m);
+    if (r)
+        mmu_page_fault(m, a, error | (access & MMU_WRITE ? 2 : 0) | (set == MMU_USER ? 4 : 0));
+}
+
+/* Check all that one access within a page needs, with no effect. For RAM under order that includes the hold. */
+static void resolve(struct mmu *m, unsigned set, gla_t a, enum mmu_access access, struct place *at)
+{
+    unsigned right = access & MMU_WRITE ? RIGHT_WRITE : RIGHT_READ;
+    gpa_t page;
+
+    walk_or_fault(m, set, a, access, &at->w);
+    page = at->w.gpa & MMU_PAGE_MASK;
+    at->local = page == m->local_gpa;
+    at->io = NULL;
+    at->host = at->local ? NULL : physmem_host(m->mem, at->w.gpa);
+    if (!at->host && !at->local) {
+        at->io = io_find_mmio(m->io, at->w.gpa);
+        if (at->io && m->dir && !(at->io->ops->no_hold && !(access & MMU_WRITE)) &&
+            !directory_has(m->p, directory_io_object(m->dir), RIGHT_WRITE)) {
+            directory_want(m->p, directory_io_object(m->dir), RIGHT_WRITE, 0, 0);
+            mmu_miss(m);
+        }
+    }
+    if (at->host && m->dir && !directory_has(m->p, page >> 12, right)) {
+        directory_want(m->p, page >> 12, right, at->w.gpa, 1);
+        mmu_miss(m);
+    }
+    if (mmu_owed_check(m, &at->w, access & MMU_WRITE) < 0)
+        mmu_miss(m);
+}
+
+/* Set the accessed (dirty) bits that the resolved access owes. False: the tables changed, resolve again. */
+static bool settle(struct mmu *m, const struct place *at, bool write)
+{
+    return !mmu_owed_write(m, &at->w, write);
+}
+
+static u64 device_read(struct mmu *m, const struct place *at, unsigned size)
+{
+    u64 value;
+
+    m->locate(m->owner, m->where);
+    if (at->local)
+        return m->local_read(m->owner, (u32)(at->w.gpa & 0xfff), size);
+    if (!at->io)
+        return mask64(8 * size);
+    m->io->begin(m->io->ctx, m->p);
+    value = io_region_read(at->io, m->p, at->w.gpa, size);
+    m->io->end(m->io->ctx, m->p);
+    return value;
+}
+
+static void device_write(struct mmu *m, const struct place *at, unsigned size, u64 value)
+{
+    m->locate(m->owner, m->where);
+    if (at->local) {
+        m->local_write(m->owner, (u32)(at->w.gpa & 0xfff), size, value);
+        return;
+    }
+    if (!at->io)
+        return;
+    m->io->begin(m->io->ctx, m->p);
+    io_region_write(at->io, m->p, at->w.gpa, size, value);
+    m->io->end(m->io->ctx, m->p);
+}
+
+static bool crosses(gla_t a, unsigned size)
+{
+    return (a & 0xfff) + size > 0x1000;
+}
+
+static void watch(struct mmu *m, gla_t a, unsigned size, enum mmu_access access)
+{
+    if (unlikely(m->watch_data))
+        m->watch(m->owner, a, size, access);
+}
+
+static struct tlb_entry *hit(struct mmu *m, unsigned set, gla_t a, bool write)
+{
+    struct tlb_entry *e = &m->sets[set][mmu_tlb_slot(a)];
+
+    return (write ? e->wtag : e->rtag) == (a & MMU_PAGE_MASK) ? e : NULL;
+}
+
+/* ---- Reads ------------------------------------------------------------------------------------------------------ */
+
+static u64 load_any(const u8 *host, unsigned size)
+{
+#ifdef __SANITIZE_THREAD__
+    u64 v = 0;
+
+    if (!((uintptr_t)host & (size - 1)))
+        return ram_load(host, size);
+    for (unsigned i = 0; i < size; i++)
+        v |= ram_load(host + i, 1) << 8 * i;
+    return v;
+#else
+    return ram_load(host, size);
+#endif
+}
+
+static void store_any(u8 *host, unsigned size, u64 value)
+{
+#ifdef __SANITIZE_THREAD__
+    if ((uintptr_t)host & (size - 1)) {
+        for (unsigned i = 0; i < size; i++)
+            ram_store(host + i, 1, value >> 8 * i);
+        return;
+    }
+#endif
+    ram_store(host, size, value);
+}
+
+static bool may_cache(const struct mmu *m)
+{
+    return !m->watch_data;
+}
+
+/* A read within a page. */
+static u64 read_in_page(struct mmu *m, unsigned set, gla_t a, unsigned size)
+{
+    const struct tlb_entry *e = hit(m, set, a, false);
+    struct place at;
+
+    if (e)
+        return load_any((const u8 *)(a + e->addend), size);
+    do
+        resolve(m, set, a, MMU_READ, &at);
+    while (!settle(m, &at, false));
+    if (!at.host)
+        return device_read(m, &at, size);
+    if (may_cache(m))
+        mmu_tlb_install(m, set, a, &at.w, at.host, true, false);
+    return load_any(at.host, size);
+}
+
+static void probe_in_page(struct mmu *m, unsigned set, gla_t a, unsigned size, enum mmu_access access)
+{
+    struct place at;
+
+    if (access & MMU_WRITE ? hit(m, set, a, true) : hit(m, set, a, false))
+        return;
+    resolve(m, set, a, access, &at);
+    if (!at.host || !(access & MMU_WRITE))
+        return;
+    switch (directory_want_write(m->p, at.w.gpa, size, 0, m->careful, true)) {
+    case WRITE_MISS:
+        mmu_miss(m);
+    case WRITE_CAREFUL:
+        m->escape(m->owner, MMU_ESCAPE_CAREFUL);
+    default:
+        break;
+    }
+}
+
+static void probe_any(struct mmu *m, unsigned set, gla_t a, unsigned size, enum mmu_access access)
+{
+    unsigned first = (unsigned)MIN(size, 0x1000 - (a & 0xfff));
+
+    probe_in_page(m, set, a, first, access);
+    if (first < size)
+        probe_in_page(m, set, a + first, size - first, access);
+}
+
+static u64 read_any(struct mmu *m, unsigned set, gla_t a, unsigned size)
+{
+    u64 v = 0;
+
+    check_alignment(m, a, size, set);
+    if (likely(!crosses(a, size))) {
+        v = read_in_page(m, set, a, size);
+    } else {
+        probe_any(m, set, a, size, MMU_READ);
+        for (unsigned i = 0; i < size; i++)
+            v |= read_in_page(m, set, a + i, 1) << 8 * i;
+    }
+    watch(m, a, size, MMU_READ);
+    return v;
+}
+
+/* ---- Writes ----------------------------------------------------------------------------------------------------- */
+
+/* Resolve a write to RAM and settle its grant; leaves the entry locked if the result is WRITE_LOCKED. */
+static enum write_grant grant_write(struct mmu *m, unsigned set, gla_t a, unsigned size, u64 value,
+                                    struct place *at)
+{
+    enum write_grant g;
+
+    resolve(m, set, a, MMU_WRITE, at);
+    if (!at->host)
+        return WRITE_FAST;
+    g = directory_want_write(m->p, at->w.gpa, size, value, m->careful, false);
+    if (g == WRITE_MISS)
+        mmu_miss(m);
+    if (g == WRITE_CAREFUL)
+        m->escape(m->owner, MMU_ESCAPE_CAREFUL);
+    return g;
+}
+
+static void write_in_page(struct mmu *m, unsigned set, gla_t a, unsigned size, u64 value)
+{
+    const struct tlb_entry *e = hit(m, set, a, true);
+    struct place at;
+    enum write_grant g;
+
+    if (e) {
+        store_any((u8 *)(a + e->addend), size, value);
+        return;
+    }
+    for (;;) {
+        g = grant_write(m, set, a, size, value, &at);
+        if (settle(m, &at, true))
+            break;
+        if (g == WRITE_LOCKED)
+            directory_wrote(m->p, at.w.gpa, 0, 0);
+    }
+    if (!at.host) {
+        device_write(m, &at, size, value);
+        return;
+    }
+    store_any(at.host, size, value);
+    if (g == WRITE_LOCKED)
+        directory_wrote(m->p, at.w.gpa, size, value);
+    else if (may_cache(m))
+        mmu_tlb_install(m, set, a, &at.w, at.host,
+                        !mmu_walk_permits(m, &at.w, set, MMU_READ, &(u32){ 0 }), true);
+}
+
+static void write_any(struct mmu *m, unsigned set, gla_t a, unsigned size, u64 value)
+{
+    check_alignment(m, a, size, set);
+    if (likely(!crosses(a, size))) {
+        write_in_page(m, set, a, size, value);
+    } else {
+        probe_any(m, set, a, size, MMU_WRITE);
+        for (unsigned i = 0; i < size; i++)
+            write_in_page(m, set, a + i, 1, value >> 8 * i & 0xff);
+    }
+    watch(m, a, size, MMU_WRITE);
+}
+
+/* ---- The interface ---------------------------------------------------------------------------------------------- */
+
+u64 mmu_read_slow(struct mmu *m, gla_t a, unsigned size, const void *where)
+{
+    m->where = where;
+    m->stat_slow++;
+    return read_any(m, m->index, a, size);
+}
+
+void mmu_write_slow(struct mmu *m, gla_t a, unsigned size, u64 value, const void *where)
+{
+    m->where = where;
+    m->stat_slow++;
+    write_any(m, m->index, a, size, value);
+}
+
+void mmu_probe_slow(struct mmu *m, gla_t a, unsigned size, enum mmu_access access, const void *where)
+{
+    m->where = where;
+    probe_any(m, m->index, a, size, access);
+}
+
+enum { RMW_NONE, RMW_BOUNCE, RMW_LOCKED, RMW_SPLIT };
+
+static pthread_mutex_t *split_lock(struct mmu *m)
+{
+    return m->dir ? &m->dir->split_lock : NULL;
+}
+
+/* A copy that is written back at the end: device memory, or an operand in two pages (which is atomic against other
+ * such operands only in plain runs; holds make it atomic in recorded ones. DEVIATION: SDM vol. 3 §9.1.2.2). */
+static void *rmw_bounce(struct mmu *m, gla_t a, unsigned size, bool split)
+{
+    probe_any(m, m->index, a, size, MMU_RMW);
+    if (split && split_lock(m))
+        pthread_mutex_lock(split_lock(m));
+    m->rmw_kind = split ? RMW_SPLIT : RMW_BOUNCE;
+    m->rmw_gla = a;
+    m->rmw_size = (u8)size;
+    memset(m->rmw_bounce, 0, sizeof(m->rmw_bounce));
+    for (unsigned i = 0; i < size; i += split ? 1 : MIN(size, 8)) {
+        u64 v = read_in_page(m, m->index, a + i, split ? 1 : MIN(size, 8));
+
+        memcpy((u8 *)m->rmw_bounce + i, &v, split ? 1 : MIN(size, 8));
+    }
+    return m->rmw_bounce;
+}
+
+void *mmu_rmw_slow(struct mmu *m, gla_t a, unsigned size, const void *where)
+{
+    const struct tlb_entry *e;
+    struct place at;
+    enum write_grant g;
+
+    m->where = where;
+    m->stat_slow++;
+    check_alignment(m, a, size, m->index);
+    watch(m, a, size, MMU_RMW);
+    if (crosses(a, size))
+        return rmw_bounce(m, a, size, true);
+    e = hit(m, m->index, a, true);
+    if (e)
+        return (u8 *)(a + e->addend);
+    for (;;) {
+        g = grant_write(m, m->index, a, size, 0, &at);
+        if (settle(m, &at, true))
+            break;
+        if (g == WRITE_LOCKED)
+            directory_wrote(m->p, at.w.gpa, 0, 0);
+    }
+    if (!at.host)
+        return rmw_bounce(m, a, size, false);
+    if (g == WRITE_LOCKED) {
+        m->rmw_kind = RMW_LOCKED;
+        m->rmw_gpa = at.w.gpa;
+        m->rmw_host = at.host;
+        m->rmw_size = (u8)size;
+    } else if (may_cache(m)) {
+        mmu_tlb_install(m, m->index, a, &at.w, at.host, true, true);
+    }
+    return at.host;
+}
+
+void mmu_rmw_end_slow(struct mmu *m)
+{
+    unsigned kind = m->rmw_kind;
+
+    m->rmw_kind = RMW_NONE;
+    if (kind == RMW_LOCKED) {
+        directory_wrote(m->p, m->rmw_gpa, m->rmw_size, load_any(m->rmw_host, MIN(m->rmw_size, 8)));
+        return;
+    }
+    for (unsigned i = 0; i < m->rmw_size; i += kind == RMW_SPLIT ? 1 : MIN(m->rmw_size, 8)) {
+        unsigned n = kind == RMW_SPLIT ? 1 : MIN(m->rmw_size, 8);
+        u64 v = 0;
+
+        memcpy(&v, (u8 *)m->rmw_bounce + i, n);
+        write_in_page(m, m->index, m->rmw_gla + i, n, v);
+    }
+    if (kind == RMW_SPLIT && split_lock(m))
+        pthread_mutex_unlock(split_lock(m));
+}
+
+static unsigned piece(gla_t a, unsigned left)
+{
+    unsigned n = 8;
+
+    while (n > left || (a & (n - 1)))
+        n /= 2;
+    return n;
+}
+
+void mmu_read_bytes(struct mmu *m, gla_t a, void *to, unsigned n, const void *where)
+{
+    m->where = where;
+    if (crosses(a, n))
+        probe_any(m, m->index, a, n, MMU_READ);
+    for (unsigned i = 0, k; i < n; i += k) {
+        u64 v;
+
+        k = piece(a + i, n - i);
+        v = read_in_page(m, m->index, a + i, k);
+        memcpy((u8 *)to + i, &v, k);
+    }
+    watch(m, a, n, MMU_READ);
+}
+
+void mmu_write_bytes(struct mmu *m, gla_t a, const void *from, unsigned n, const void *where)
+{
+    m->where = where;
+    probe_any(m, m->index, a, n, MMU_WRITE);
+    for (unsigned i = 0, k; i < n; i += k) {
+        u64 v = 0;
+
+        k = piece(a + i, n - i);
+        memcpy(&v, (const u8 *)from + i, k);
+        write_in_page(m, m->index, a + i, k, v);
+    }
+    watch(m, a, n, MMU_WRITE);
+}
+
+u64 mmu_sys_read(struct mmu *m, gla_t a, unsigned size, const void *where)
+{
+    m->where = where;
+    return read_any(m, MMU_SUPER, a, size);
+}
+
+void mmu_sys_write(struct mmu *m, gla_t a, unsigned size, u64 value, const void *where)
+{
+    m->where = where;
+    write_any(m, MMU_SUPER, a, size, value);
+}
+
+void mmu_sys_probe(struct mmu *m, gla_t a, unsigned size, enum mmu_access access, const void *where)
+{
+    m->where = where;
+    probe_any(m, MMU_SUPER, a, size, access);
+}
+
+/* The set for an access of a level: as now when it is the present one, else without AC's privilege. */
+static unsigned set_of(const struct mmu *m, bool user)
+{
+    return user ? MMU_USER : m->index == MMU_USER ? MMU_SUPER : m->index;
+}
+
+void mmu_as_probe(struct mmu *m, bool user, gla_t a, unsigned size, enum mmu_access access, const void *where)
+{
+    m->where = where;
+    probe_any(m, set_of(m, user), a, size, access);
+}
+
+u64 mmu_as_read(struct mmu *m, bool user, gla_t a, unsigned size, const void *where)
+{
+    m->where = where;
+    return read_any(m, set_of(m, user), a, size);
+}
+
+void mmu_as_write(struct mmu *m, bool user, gla_t a, unsigned size, u64 value, const void *where)
+{
+    m->where = where;
+    write_any(m, set_of(m, user), a, size, value);
+}
+
+gpa_t mmu_sys_translate(struct mmu *m, gla_t a, enum mmu_access access, const void *where)
+{
+    struct place at;
+
+    m->where = where;
+    do
+        resolve(m, MMU_SUPER, a, access, &at);
+    while (!settle(m, &at, access & MMU_WRITE));
+    if (at.host && m->dir && directory_derive(m->p, TRACE_DESC, at.w.gpa, 16) < 0)
+        mmu_miss(m);
+    return at.w.gpa;
+}

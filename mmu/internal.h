@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of mmu/ share: the page walk's result, the origins of TLB entries, the table of walked page-table
+ * slots. See mmu.h.
+ */
+#ifndef MMU_INTERNAL_H
+#define MMU_INTERNAL_H
+
+#include "mmu/mmu.h"
+#include "mmu/physmem.h"
+#include "trace/directory.h"
+
+#define MMU_ENTRIES (MMU_INDEXES * MMU_TLB_SIZE)
+#define MMU_CHAINS 1024
+#define MMU_EXEC_SIZE 256
+#define MMU_TABLE_HASH 256
+
+/* The cold part of a TLB entry: its chain of entries for the same guest page, and the leaf slot it came from. */
+struct tlb_origin {
+    u64 slot; /* gpa of the leaf page-table slot; 0: none (no paging) */
+    u16 next, prev; /* index + 1 of neighbours in the chain */
+    bool used, global;
+};
+
+struct exec_entry {
+    u64 tag;  /* linear page | 1 if valid */
+    u64 gpa;  /* guest-physical page */
+    u64 slot;
+    const u8 *host;
+};
+
+/* A page-table page of which slots were walked. Slots are 8 bytes wide here (two of the 4-byte kind share one). */
+struct mmu_table {
+    struct mmu_table *next;
+    u64 gfn;
+    u64 walked[8]; /* bit per slot: something is derived from it */
+    u64 inner[8];  /* bit per slot: it was walked as a non-leaf (or large) entry */
+    u64 lines;     /* lines traced in the directory */
+};
+
+/* An accessed bit (or dirty bit) that an instruction owes. */
+struct mmu_owed { u64 gpa; u8 size; u8 bits; u64 seen; };
+
+struct mmu_private {
+    struct tlb_origin origin[MMU_ENTRIES];
+    u16 chain[MMU_CHAINS]; /* by guest page: index + 1 of the first */
+    u32 filled[MMU_INDEXES];
+    bool large; /* an entry of a large page is in use: INVLPG must look everywhere */
+    struct exec_entry exec[2][MMU_EXEC_SIZE];
+    struct mmu_table *table[MMU_TABLE_HASH];
+    struct mmu_table *free_tables;
+    struct mmu_owed owed[10];
+    unsigned n_owed;
+    struct exec_entry owed_entry[2]; /* to be installed with them */
+    unsigned owed_set[2], owed_slot[2], n_owed_entries;
+};
+
+#define WALK_LEVELS 5
+
+/* Outcome of a page walk. */
+struct walk {
+    gpa_t gpa;      /* of the byte */
+    u64 slot;       /* leaf slot's gpa; 0 without paging */
+    u64 page_size;
+    bool user, writable, nx, global, dirty;
+    unsigned n;
+    struct mmu_owed step[WALK_LEVELS]; /* slots passed; bits: 0x20 if A is clear */
+};
+
+/* Walk for `a`. Reads of slots need read holds (missing: returns -EAGAIN, noted). 0: present at all levels; 1: not,
+ * or reserved bits are set: *error has those bits of the #PF code (P, RSVD). */
+int mmu_walk(struct mmu *m, gla_t a, struct walk *w, u32 *error);
+/* Does the walked page allow `access` from the set? Returns 0 or 1 with the #PF error code's bits. */
+int mmu_walk_permits(const struct mmu *m, const struct walk *w, unsigned set, enum mmu_access access, u32 *error);
+/* Check that owed A (and D, if dirty) bits can be written: 0 or -EAGAIN (noted). */
+int mmu_owed_check(struct mmu *m, const struct walk *w, bool dirty);
+/* Write them. 0, or 1: a slot has changed under us, walk again. */
+int mmu_owed_write(struct mmu *m, const struct walk *w, bool dirty);
+bool mmu_write_owed(struct mmu *m, const struct mmu_owed *o);
+
+/* tables.c: remember that `slot` was walked. 0 or -EAGAIN (noted). */
+int mmu_table_track(struct mmu *m, u64 slot, unsigned size, bool inner);
+void mmu_tables_forget(struct mmu *m);
+void mmu_table_lost(struct mmu *m, u64 gfn);
+
+/* tlb.c */
+static inline unsigned mmu_tlb_slot(gla_t a) { return (a >> 12) & (MMU_TLB_SIZE - 1); }
+void mmu_tlb_drop_entry(struct mmu *m, unsigned set, unsigned i);
+void mmu_tlb_install(struct mmu *m, unsigned set, gla_t a, const struct walk *w, u8 *host, bool read, bool write);
+/* Drop what came from this leaf slot. */
+void mmu_tlb_drop_slot(struct mmu *m, u64 slot);
+void mmu_tlb_flush(struct mmu *m);
+
+_Noreturn void mmu_page_fault(struct mmu *m, gla_t a, u32 error);
+_Noreturn void mmu_miss(struct mmu *m);
+
+static inline bool mmu_is_canonical(gla_t a)
+{
+    return (u64)((i64)(a << 16) >> 16) == a;
+}
+
+#endif

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The memory management unit of one vCPU: page walk, soft TLB and the typed accessors through which, alone,
+ * guest RAM is touched.
+ *
+ * A TLB entry is a cached grant: translation, permission, and the holds (trace/directory.h) the vCPU has on
+ * the page. It may vanish at any time. rtag/wtag hold the page's linear address when plain reads/writes may go
+ * straight to memory, else an impossible value; a tag compare that includes the low address bits sends
+ * unaligned accesses to the slow path as well.
+ *
+ * Accessors never return on a fault or a missing hold: they record it and call mmu->escape, which
+ * long-jumps. `where` identifies the micro-op for the owner. An instruction with several accesses probes all of
+ * them first (mmu_probe): a probe checks everything, takes nothing, writes no accessed/dirty bit; after successful
+ * probes the accesses themselves cannot escape. Accessed/dirty bits are set by the access.
+ * Intel SDM vol. 3 §4.
+ */
+#ifndef MMU_MMU_H
+#define MMU_MMU_H
+
+#include <string.h>
+
+#include "src/base/types.h"
+
+struct participant;
+struct physmem;
+struct io_space;
+struct directory;
+
+enum mmu_access { MMU_READ = 1, MMU_WRITE = 2, MMU_EXEC = 4, MMU_RMW = MMU_READ | MMU_WRITE };
+
+#define MMU_TLB_BITS 10
+#define MMU_TLB_SIZE (1u << MMU_TLB_BITS)
+#define MMU_PAGE_MASK (~(u64)0xfff)
+
+struct tlb_entry {
+    u64 rtag, wtag;
+    uintptr_t addend; /* host address = linear address + addend */
+    u64 gpa;          /* guest-physical page address, valid when either tag is */
+};
+
+/* What a TLB entry was derived from; kept apart from the hot part (mmu/tlb.c). */
+struct tlb_origin;
+
+/* One set of entries per privilege under which rights differ. */
+enum mmu_index { MMU_USER, MMU_SUPER, MMU_SUPER_AC, MMU_INDEXES };
+
+/* Why an accessor escaped. */
+enum mmu_escape { MMU_ESCAPE_PF, MMU_ESCAPE_NONCANONICAL, MMU_ESCAPE_MISS, MMU_ESCAPE_CAREFUL, MMU_ESCAPE_ALIGN };
+
+struct mmu {
+    struct tlb_entry *tlb;  /* current set */
+    const void *where;      /* set by slow paths */
+    struct participant *p;
+    struct directory *dir;
+    struct physmem *mem;
+    struct io_space *io;
+    u8 index;               /* enum mmu_index of `tlb` */
+    bool careful;           /* this instruction runs alone: effects on traced memory allowed */
+    bool paging, pae, lma, wp, nxe, smep, smap, pge, pse;
+    u64 cr3;
+
+    /* The fault an escape reports; a missing right is noted in the participant. */
+    u64 fault_gla;
+    u32 fault_error;        /* #PF error code */
+
+    /* RMW in progress that needs an end (mmu_rmw_begin). */
+    u8 rmw_kind;
+    u8 rmw_size;
+    u64 rmw_gla;
+    u64 rmw_bounce[2] __attribute__((aligned(16)));
+    u64 rmw_gpa;
+    void *rmw_host;
+
+    u64 local_gpa;          /* the vCPU's own APIC page; ~0: none */
+    u64 (*local_read)(void *owner, u32 offset, unsigned size);
+    /* May escape before it has any effect. */
+    void (*local_write)(void *owner, u32 offset, unsigned size, u64 value);
+    void (*escape)(void *owner, enum mmu_escape why) __attribute__((noreturn));
+    /* Sets p->position to the running instruction's, before anything that is journaled. */
+    void (*locate)(void *owner, const void *where);
+    void *owner;            /* struct vcpu */
+    bool align_check;       /* CR0.AM, EFLAGS.AC and CPL 3: unaligned data accesses raise #AC */
+    bool watch_data;        /* data breakpoints armed: every access takes the slow path */
+    void (*watch)(void *owner, gla_t a, unsigned size, enum mmu_access access);
+
+    struct tlb_entry sets[MMU_INDEXES][MMU_TLB_SIZE];
+    struct mmu_private *priv;   /* mmu/internal.h */
+    u64 generation;             /* bumped when code mappings may have changed: block links are void */
+    u64 stat_walks, stat_slow, stat_flushes;
+};
+
+/* Typed host accesses to guest RAM: one relaxed atomic access per naturally aligned operand. Under ThreadSanitizer
+ * unaligned ones are made of bytes, because it knows no unaligned atomics. */
+static inline u64 ram_load(const void *h, unsigned size)
+{
+    switch (size) {
+    case 1: return __atomic_load_n((const u8 *)h, __ATOMIC_RELAXED);
+    case 2: return __atomic_load_n((const u16 *)h, __ATOMIC_RELAXED);
+    case 4: return __atomic_load_n((const u32 *)h, __ATOMIC_RELAXED);
+    default: return __atomic_load_n((const u64 *)h, __ATOMIC_RELAXED);
+    }
+}
+
+static inline void ram_store(void *h, unsigned size, u64 value)
+{
+    switch (size) {
+    case 1: __atomic_store_n((u8 *)h, (u8)value, __ATOMIC_RELAXED); break;
+    case 2: __atomic_store_n((u16 *)h, (u16)value, __ATOMIC_RELAXED); break;
+    case 4: __atomic_store_n((u32 *)h, (u32)value, __ATOMIC_RELAXED); break;
+    default: __atomic_store_n((u64 *)h, value, __ATOMIC_RELAXED); break;
+    }
+}
+
+u64 mmu_read_slow(struct mmu *m, gla_t a, unsigned size, const void *where);
+void mmu_write_slow(struct mmu *m, gla_t a, unsigned size, u64 value, const void *where);
+void mmu_probe_slow(struct mmu *m, gla_t a, unsigned size, enum mmu_access access, const void *where);
+void *mmu_rmw_slow(struct mmu *m, gla_t a, unsigned size, const void *where);
+void mmu_rmw_end_slow(struct mmu *m);
+
+/* Read `size` (1, 2, 4, 8) bytes at linear address a with the current privilege. */
+static inline u64 mmu_read(struct mmu *m, gla_t a, unsigned size, const void *where)
+{
+    const struct tlb_entry *e = &m->tlb[(a >> 12) & (MMU_TLB_SIZE - 1)];
+
+    if (likely(e->rtag == (a & (MMU_PAGE_MASK | (size - 1)))))
+        return ram_load((const void *)(a + e->addend), size);
+    return mmu_read_slow(m, a, size, where);
+}
+
+static inline void mmu_write(struct mmu *m, gla_t a, unsigned size, u64 value, const void *where)
+{
+    const struct tlb_entry *e = &m->tlb[(a >> 12) & (MMU_TLB_SIZE - 1)];
+
+    if (likely(e->wtag == (a & (MMU_PAGE_MASK | (size - 1)))))
+        ram_store((void *)(a + e->addend), size, value);
+    else
+        mmu_write_slow(m, a, size, value, where);
+}
+
+/* Make sure that the coming access(es) to [a, a+size) can neither fault nor miss. size <= 4096, any alignment. */
+static inline void mmu_probe(struct mmu *m, gla_t a, unsigned size, enum mmu_access access, const void *where)
+{
+    const struct tlb_entry *e = &m->tlb[(a >> 12) & (MMU_TLB_SIZE - 1)];
+    u64 page = a & MMU_PAGE_MASK;
+
+    if (likely((a & 0xfff) + size <= 0x1000 && (!(access & MMU_READ) || e->rtag == page) &&
+               (!(access & MMU_WRITE) || e->wtag == page)))
+        return;
+    mmu_probe_slow(m, a, size, access, where);
+}
+
+/* Begin a read-modify-write of `size` (1, 2, 4, 8, 16) bytes: checks write permission first, returns where the
+ * operand is (guest RAM itself, so host LOCK instructions are the guest's, or a copy). Nothing else is accessed until
+ * mmu_rmw_end(). Under LOCK semantics use host locked instructions on the result. */
+static inline void *mmu_rmw_begin(struct mmu *m, gla_t a, unsigned size, const void *where)
+{
+    const struct tlb_entry *e = &m->tlb[(a >> 12) & (MMU_TLB_SIZE - 1)];
+
+    if (likely(e->wtag == (a & (MMU_PAGE_MASK | (size - 1))) && e->rtag == e->wtag))
+        return (void *)(a + e->addend);
+    return mmu_rmw_slow(m, a, size, where);
+}
+
+static inline void mmu_rmw_end(struct mmu *m)
+{
+    if (unlikely(m->rmw_kind))
+        mmu_rmw_end_slow(m);
+}
+
+/* Copy of n (1..4096) bytes, any alignment; probes itself, so it is atomic as the single access of an
+ * instruction; after other probes it needs one of its own before the first commit. */
+void mmu_read_bytes(struct mmu *m, gla_t a, void *to, unsigned n, const void *where);
+void mmu_write_bytes(struct mmu *m, gla_t a, const void *from, unsigned n, const void *where);
+
+/* System accesses (descriptor tables, TSS, stacks of an inner level): supervisor whatever the CPL. After a change of
+ * CPL inside an instruction use mmu_as() for stack accesses of the new level. */
+u64 mmu_sys_read(struct mmu *m, gla_t a, unsigned size, const void *where);
+void mmu_sys_write(struct mmu *m, gla_t a, unsigned size, u64 value, const void *where);
+void mmu_sys_probe(struct mmu *m, gla_t a, unsigned size, enum mmu_access access, const void *where);
+
+/* Access as CPL 3 (user) or not, whatever the current privilege. */
+void mmu_as_probe(struct mmu *m, bool user, gla_t a, unsigned size, enum mmu_access access, const void *where);
+u64 mmu_as_read(struct mmu *m, bool user, gla_t a, unsigned size, const void *where);
+void mmu_as_write(struct mmu *m, bool user, gla_t a, unsigned size, u64 value, const void *where);
+
+/* Translate for a system read and return the guest-physical address, with the page's read hold taken for kind
+ * `desc` derivation (see trace/directory.h): what the shadow descriptors are keyed by. Escapes as a read would. */
+gpa_t mmu_sys_translate(struct mmu *m, gla_t a, enum mmu_access access, const void *where);
+
+/* Prepare for participant p (its own thread may differ). 0 or -ENOMEM. */
+int mmu_create(struct mmu *m, struct participant *p, struct physmem *mem, struct io_space *io);
+void mmu_destroy(struct mmu *m);
+
+/* Where the code at linear address a is. Escapes on a fault or miss. An accessed bit that is still to be set is noted
+ * and written by mmu_fetch_commit(), when the first instruction has retired or faulted: `*first` tells so. */
+struct mmu_code {
+    gpa_t gpa;      /* of the byte at a */
+    const u8 *host; /* the same byte; NULL: not RAM */
+};
+struct mmu_code mmu_fetch(struct mmu *m, gla_t a, bool *first);
+void mmu_fetch_commit(struct mmu *m);
+void mmu_fetch_abandon(struct mmu *m);
+
+/* A participant's drop callback for the MMU's part of DROP_*; p->lock held. gfn ~0: everything. */
+void mmu_drop(struct mmu *m, u64 gfn, unsigned what);
+/* The vCPU itself wrote to a page table that is traced for it. */
+void mmu_wrote(struct mmu *m, gpa_t gpa, unsigned size);
+
+/* Translate without any effect, for debuggers and instruction prefetch: 0 or -EFAULT. */
+int mmu_translate_debug(struct mmu *m, gla_t a, gpa_t *gpa);
+
+/* Tell the MMU of new control registers; drops what may not be kept. cr3 in the architectural form (PCID and bit 63
+ * already removed by the caller). */
+void mmu_configure(struct mmu *m, u64 cr0, u64 cr3, u64 cr4, u64 efer);
+/* User/supervisor and EFLAGS.AC (SMAP) changed. Cheap. */
+void mmu_set_privilege(struct mmu *m, bool user, bool ac);
+/* Flush on the guest's order: everything (global too), all non-global, or one page. */
+void mmu_flush_all(struct mmu *m);
+void mmu_flush_nonglobal(struct mmu *m);
+void mmu_flush_page(struct mmu *m, gla_t a);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The program: options, images, machine, exit status.
+ */
+#include <stdio.h>
+
+#include "src/base/msg.h"
+#include "src/load_images.h"
+#include "src/machine.h"
+#include "src/options.h"
+
+static const char *get_option(const void *ctx, const char *key)
+{
+    return log_option(ctx, key);
+}
+
+static int run(struct options *o, struct log_reader *reader)
+{
+    static struct machine m;
+    struct load_images images;
+    char err[512];
+    int status = STATUS_USAGE;
+
+    if (load_images_open(&images, o, err, sizeof(err))) {
+        msg_error("%s", err);
+        return STATUS_USAGE;
+    }
+    if (machine_create(&m, o, reader, err, sizeof(err))) {
+        msg_error("%s", err);
+        goto out;
+    }
+    if (machine_load(&m, &images, err, sizeof(err)))
+        msg_error("%s", err);
+    else
+        status = machine_run(&m);
+    machine_destroy(&m);
+out:
+    load_images_close(&images);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct log_reader *reader = NULL;
+    struct options o;
+    char err[512];
+    int status = STATUS_USAGE;
+
+    if (options_parse(&o, argc, argv, err, sizeof(err))) {
+        msg_error("%s", err);
+        goto out;
+    }
+    if (o.help || o.version) {
+        if (o.help)
+            options_print_help(stdout);
+        else
+            options_print_version(stdout);
+        status = STATUS_OK;
+        goto out;
+    }
+    if (o.replay && log_open(&reader, o.replay, err, sizeof(err))) {
+        msg_error("--replay %s: %s", o.replay, err);
+        goto out;
+    }
+    if (reader && options_from_log(&o, get_option, reader, err, sizeof(err))) {
+        msg_error("--replay %s: %s", o.replay, err);
+        goto out;
+    }
+    status = run(&o, reader);
+out:
+    log_reader_destroy(reader);
+    options_destroy(&o);
+    return status;
+}

@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every option of x86sim, one row each, and how its value is read. Sizes and names are QEMU's where
+ * QEMU has the option. A reader says what is wrong with the value and what would be right; the
+ * caller puts the option's name in front. What options mean together is in src/options.c.
+ */
+#include "src/options_table.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "cpu/cpuid.h"
+#include "src/host/host.h"
+
+static const char *const kind_names[TRACE_KINDS] = {
+    [TRACE_CODE] = "code",   [TRACE_MMU] = "mmu",     [TRACE_DESC] = "desc",
+    [TRACE_MMIO] = "mmio",   [TRACE_ORDER] = "order", [TRACE_DIRTY] = "dirty",
+    [TRACE_SHARE] = "share", [TRACE_WATCH] = "watch",
+};
+
+static const char *const semantics_names[] = {
+    [TRACE_BRACKET] = "bracket",       [TRACE_POST_SYNC] = "post-sync",
+    [TRACE_POST_ASYNC] = "post-async", [TRACE_PRE_DATA] = "pre-data",
+    [TRACE_DEFERRED] = "deferred",
+};
+
+const char *options_kind_name(enum trace_kind kind)
+{
+    return kind_names[kind];
+}
+
+const char *options_semantics_name(enum trace_semantics semantics)
+{
+    return semantics_names[semantics];
+}
+
+__attribute__((format(printf, 3, 4))) static int wrong(char *err, size_t err_size, const char *fmt,
+                                                       ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(err, err_size, fmt, args);
+    va_end(args);
+    return -EINVAL;
+}
+
+bool opt_parse_number(const char *text, u64 max, u64 *to)
+{
+    char *end;
+    unsigned long long n;
+
+    if (!isdigit((unsigned char)text[0]))
+        return false;
+    errno = 0;
+    n = strtoull(text, &end, text[0] == '0' && (text[1] | 32) == 'x' ? 16 : 10);
+    if (*end || errno || n > max)
+        return false;
+    *to = n;
+    return true;
+}
+
+int opt_set_string(char **to, const char *value, char *err, size_t err_size)
+{
+    char *copy = strdup(value);
+
+    if (!copy)
+        return wrong(err, err_size, "no memory left");
+    free(*to);
+    *to = copy;
+    return 0;
+}
+
+/* Points *value behind `prefix` where it begins with that. */
+static bool skip(const char **value, const char *prefix)
+{
+    size_t n = strlen(prefix);
+
+    if (strncmp(*value, prefix, n))
+        return false;
+    *value += n;
+    return true;
+}
+
+/* ---- the machine ---- */
+
+static int read_file_name(char **to, const char *value, char *err, size_t err_size)
+{
+    if (!value[0])
+        return wrong(err, err_size, "needs the name of a file");
+    return opt_set_string(to, value, err, err_size);
+}
+
+static int read_kernel(struct options *o, const char *value, char *err, size_t err_size)
+{
+    return read_file_name(&o->kernel, value, err, err_size);
+}
+
+static int read_initrd(struct options *o, const char *value, char *err, size_t err_size)
+{
+    return read_file_name(&o->initrd, value, err, err_size);
+}
+
+static int read_append(struct options *o, const char *value, char *err, size_t err_size)
+{
+    return opt_set_string(&o->append, value, err, err_size);
+}
+
+/* How many bits a size's suffix shifts; no suffix: MiB. -1: no such suffix. */
+static int suffix_shift(char c)
+{
+    switch (c) {
+    case 'k':
+    case 'K': return 10;
+    case '\0':
+    case 'm':
+    case 'M': return 20;
+    case 'g':
+    case 'G': return 30;
+    default: return -1;
+    }
+}
+
+int opt_read_ram(struct options *o, const char *value, char *err, size_t err_size)
+{
+    const char *text = value;
+    char *end;
+    unsigned long long n;
+    int shift;
+
+    skip(&text, "size=");
+    errno = 0;
+    n = strtoull(text, &end, 10);
+    shift = suffix_shift(*end);
+    if (!isdigit((unsigned char)text[0]) || errno || shift < 0 || (*end && end[1]))
+        return wrong(err, err_size, "'%s' is no size; it is MiB or has a suffix: 512, 512M, 2G",
+                     value);
+    if (n > OPTIONS_RAM_MAX >> shift || n << shift < OPTIONS_RAM_MIN)
+        return wrong(err, err_size, "'%s' is out of range; it may be 1M to 64G", value);
+    o->ram = align_up(n << shift, 4096);
+    return 0;
+}
+
+int opt_read_smp(struct options *o, const char *value, char *err, size_t err_size)
+{
+    const char *text = value;
+    u64 n;
+
+    skip(&text, "cpus=");
+    if (!opt_parse_number(text, OPTIONS_SMP_MAX, &n) || !n)
+        return wrong(err, err_size, "'%s' is no number of processors; it may be 1 to %d", value,
+                     OPTIONS_SMP_MAX);
+    o->smp = (unsigned)n;
+    return 0;
+}
+
+int opt_read_cpu(struct options *o, const char *value, char *err, size_t err_size)
+{
+    char names[128] = "";
+    const struct cpu_model *m;
+    size_t n = 0;
+
+    if (cpu_model_find(value))
+        return opt_set_string(&o->cpu, value, err, err_size);
+    for (unsigned i = 0; (m = cpu_model_at(i)) && n < sizeof(names); i++)
+        n += (size_t)snprintf(names + n, sizeof(names) - n, "%s%s", i ? ", " : "", m->name);
+    return wrong(err, err_size, "unknown model '%s'; there are: %s", value, names);
+}
+
+static int read_cpu(struct options *o, const char *value, char *err, size_t err_size)
+{
+    if (strcmp(value, "help"))
+        return opt_read_cpu(o, value, err, err_size);
+    o->help = true; /* the models are part of it */
+    return 0;
+}
+
+/* Two digits at text, at most max. -1: none. */
+static int two_digits(const char *text, int max)
+{
+    int n;
+
+    if (!isdigit((unsigned char)text[0]) || !isdigit((unsigned char)text[1]))
+        return -1;
+    n = (text[0] - '0') * 10 + text[1] - '0';
+    return n <= max ? n : -1;
+}
+
+/* Days from 1970-01-01 to a day of the Gregorian calendar, year 1970 or later. */
+static u64 days_since_1970(unsigned year, unsigned month, unsigned day)
+{
+    static const u16 before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
+    unsigned last = month > 2 ? year : year - 1; /* leap days up to this year's count */
+    u64 leap = last / 4 - last / 100 + last / 400 - (1969 / 4 - 1969 / 100 + 1969 / 400);
+
+    return (u64)(year - 1970) * 365 + leap + before[month - 1] + day - 1;
+}
+
+/* Reads YYYY-MM-DD or YYYY-MM-DDTHH:MM:SS (UTC), 1970 to 2099. */
+static bool parse_date(const char *text, u64 *seconds)
+{
+    static const u8 length[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    int century, year, month, day, hour = 0, minute = 0, second = 0;
+    size_t n = strlen(text);
+
+    if ((n != 10 && n != 19) || text[4] != '-' || text[7] != '-')
+        return false;
+    if (n == 19 && (text[10] != 'T' || text[13] != ':' || text[16] != ':'))
+        return false;
+    century = two_digits(text, 20);
+    year = two_digits(text + 2, 99);
+    month = two_digits(text + 5, 12);
+    day = two_digits(text + 8, 31);
+    if (n == 19) {
+        hour = two_digits(text + 11, 23);
+        minute = two_digits(text + 14, 59);
+        second = two_digits(text + 17, 59);
+    }
+    if (century < 19 || year < 0 || month < 1 || day < 1 || hour < 0 || minute < 0 || second < 0)
+        return false;
+    year += century * 100;
+    if (year < 1970 || day > length[month - 1])
+        return false;
+    if (month == 2 && day == 29 && (year % 4 || (!(year % 100) && year % 400)))
+        return false;
+    *seconds = days_since_1970((unsigned)year, (unsigned)month, (unsigned)day) * 86400 +
+               (u64)hour * 3600 + (u64)minute * 60 + (u64)second;
+    return true;
+}
+
+static int read_rtc(struct options *o, const char *value, char *err, size_t err_size)
+{
+    const char *text = value;
+
+    if (skip(&text, "base=")) {
+        if (!strcmp(text, "utc")) {
+            o->rtc_seconds = host_wall_seconds();
+            return 0;
+        }
+        if (parse_date(text, &o->rtc_seconds))
+            return 0;
+    }
+    return wrong(err, err_size,
+                 "'%s' is no setting of the clock; it may be base=utc, base=2026-11-21 or "
+                 "base=2026-11-21T10:00:00, years 1970 to 2099",
+                 value);
+}
+
+static int read_seed(struct options *o, const char *value, char *err, size_t err_size)
+{
+    if (!opt_parse_number(value, ~0ull, &o->seed) || !o->seed)
+        return wrong(err, err_size, "'%s' is no seed; it may be 1 to %" PRIu64, value,
+                     (u64)UINT64_MAX);
+    return 0;
+}
+
+static int read_no_reboot(struct options *o, const char *value, char *err, size_t err_size)
+{
+    (void)value, (void)err, (void)err_size;
+    o->no_reboot = true;
+    return 0;
+}
+
+static int read_demo(struct options *o, const char *value, char *err, size_t err_size)
+{
+    (void)value, (void)err, (void)err_size;
+    o->demo = true;
+    return 0;
+}
+
+/* ---- input and output ---- */
+
+static int read_nographic(struct options *o, const char *value, char *err, size_t err_size)
+{
+    (void)value, (void)err, (void)err_size;
+    o->nographic = true;
+    return 0;
+}
+
+static int read_chardev(struct opt_chardev *c, const char *value, char *err, size_t err_size)
+{
+    const char *text = value;
+
+    free(c->path);
+    c->path = NULL;
+    if (skip(&text, "file:") && text[0]) {
+        c->kind = OPT_OUTPUT_FILE;
+        return opt_set_string(&c->path, text, err, err_size);
+    }
+    if (!strcmp(value, "stdio") || !strcmp(value, "mon:stdio"))
+        c->kind = OPT_OUTPUT_STDIO;
+    else if (!strcmp(value, "null") || !strcmp(value, "none"))
+        c->kind = OPT_OUTPUT_NULL;
+    else
+        return wrong(err, err_size,
+                     "'%s' is no place for output; it may be stdio, null or "
+                     "file:PATH",
+                     value);
+    return 0;
+}
+
+static int read_serial(struct options *o, const char *value, char *err, size_t err_size)
+{
+    return read_chardev(&o->serial, value, err, err_size);
+}
+
+static int read_debugcon(struct options *o, const char *value, char *err, size_t err_size)
+{
+    return read_chardev(&o->debugcon, value, err, err_size);
+}
+
+/* ---- recording, replaying, how it runs ---- */
+
+static int read_record(struct options *o, const char *value, char *err, size_t err_size)
+{
+    return read_file_name(&o->record, value, err, err_size);
+}
+
+static int read_replay(struct options *o, const char *value, char *err, size_t err_size)
+{
+    return read_file_name(&o->replay, value, err, err_size);
+}
+
+int opt_read_sched(struct options *o, const char *value, char *err, size_t err_size)
+{
+    const char *text = value;
+
+    if (!strcmp(value, "parallel")) {
+        o->sched = OPT_SCHED_PARALLEL;
+        return 0;
+    }
+    if (!skip(&text, "serial") || (*text && *text != ':'))
+        return wrong(err, err_size, "'%s' is unknown; it may be parallel, serial or serial:N",
+                     value);
+    o->sched = OPT_SCHED_SERIAL;
+    o->quantum = OPTIONS_QUANTUM_DEFAULT;
+    if (*text && (!opt_parse_number(text + 1, OPTIONS_QUANTUM_MAX, &o->quantum) || !o->quantum))
+        return wrong(err, err_size, "'%s': N is the instructions of a turn, 1 to %d", value,
+                     OPTIONS_QUANTUM_MAX);
+    return 0;
+}
+
+int opt_read_clock(struct options *o, const char *value, char *err, size_t err_size)
+{
+    if (!strcmp(value, "host"))
+        o->clock = OPT_CLOCK_HOST;
+    else if (!strcmp(value, "icount"))
+        o->clock = OPT_CLOCK_ICOUNT;
+    else
+        return wrong(err, err_size, "'%s' is unknown; it may be host or icount", value);
+    return 0;
+}
+
+static int read_engine(struct options *o, const char *value, char *err, size_t err_size)
+{
+    if (!strcmp(value, "interp"))
+        o->engine = OPT_ENGINE_INTERP;
+    else if (!strcmp(value, "step"))
+        o->engine = OPT_ENGINE_STEP;
+    else
+        return wrong(err, err_size, "'%s' is unknown; it may be interp or step", value);
+    return 0;
+}
+
+/* The index of the name that is the n characters at text; -1: none. */
+static int find_name(const char *const *names, unsigned count, const char *text, size_t n)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (strlen(names[i]) == n && !memcmp(names[i], text, n))
+            return (int)i;
+    }
+    return -1;
+}
+
+static int read_semantics(struct options *o, const char *value, char *err, size_t err_size)
+{
+    const char *sem = strchr(value, '=');
+    int kind, s;
+
+    if (!sem)
+        return wrong(err, err_size, "'%s' is not KIND=SEMANTICS, as in code=post-sync", value);
+    kind = find_name(kind_names, TRACE_KINDS, value, (size_t)(sem - value));
+    if (kind < 0)
+        return wrong(err, err_size,
+                     "'%.*s' is no kind; it may be code, mmu, desc, mmio, order, "
+                     "dirty, share or watch",
+                     (int)(sem - value), value);
+    sem++;
+    s = find_name(semantics_names, ARRAY_SIZE(semantics_names), sem, strlen(sem));
+    if (s < 0 || (s == TRACE_DEFERRED && kind != TRACE_MMU))
+        return wrong(
+            err, err_size, "'%s' is not for %s; it may be bracket, post-sync, post-async%s", sem,
+            kind_names[kind], kind == TRACE_MMU ? ", pre-data or deferred" : " or pre-data");
+    o->semantics[kind] = (u8)s;
+    /* Which kinds were named matters to the checks of src/options.c. */
+    o->given |= BIT(OPT_COUNT + (unsigned)kind);
+    return 0;
+}
+
+static int read_icount_limit(struct options *o, const char *value, char *err, size_t err_size)
+{
+    if (!opt_parse_number(value, INT64_MAX, &o->icount_limit) || !o->icount_limit)
+        return wrong(err, err_size, "'%s' is no number of instructions; it may be 1 to %" PRIi64,
+                     value, (i64)INT64_MAX);
+    return 0;
+}
+
+static int read_stats(struct options *o, const char *value, char *err, size_t err_size)
+{
+    (void)value, (void)err, (void)err_size;
+    o->stats = true;
+    return 0;
+}
+
+static int read_quiet(struct options *o, const char *value, char *err, size_t err_size)
+{
+    (void)value, (void)err, (void)err_size;
+    o->quiet = true;
+    return 0;
+}
+
+static int read_help(struct options *o, const char *value, char *err, size_t err_size)
+{
+    (void)value, (void)err, (void)err_size;
+    o->help = true;
+    return 0;
+}
+
+static int read_version(struct options *o, const char *value, char *err, size_t err_size)
+{
+    (void)value, (void)err, (void)err_size;
+    o->version = true;
+    return 0;
+}
+
+/* ---- the table ---- */
+
+/* clang-format off */
+const struct opt_row opt_table[OPT_COUNT] = {
+    [OPT_KERNEL] = {"kernel", NULL, "FILE", true, "a bzImage or a Multiboot 1 kernel", read_kernel},
+    [OPT_INITRD] = {"initrd", NULL, "FILE", true, "the RAM disk; Multiboot: modules, FILE [ARGUMENTS],...", read_initrd},
+    [OPT_APPEND] = {"append", NULL, "TEXT", true, "the kernel's command line", read_append},
+    [OPT_M] = {"m", NULL, "SIZE", true, "memory in MiB or as 2G; 1M to 64G (512M)", opt_read_ram},
+    [OPT_SMP] = {"smp", NULL, "N", true, "processors, 1 to 64 (1)", opt_read_smp},
+    [OPT_CPU] = {"cpu", NULL, "MODEL", true, "the model, see below (" CPU_MODEL_DEFAULT ")", read_cpu},
+    [OPT_RTC] = {"rtc", NULL, "base=WHEN", true, "the clock at the start: utc, or a date and time", read_rtc},
+    [OPT_SEED] = {"seed", NULL, "N", true, "entropy is computed from N instead of the host's", read_seed},
+    [OPT_NO_REBOOT] = {"no-reboot", NULL, NULL, true, "a reset by the guest ends the run", read_no_reboot},
+    [OPT_DEMO] = {"demo", NULL, NULL, true, "run the guest that is built in", read_demo},
+    [OPT_NOGRAPHIC] = {"nographic", NULL, NULL, false, "the serial port is the terminal (always so)", read_nographic},
+    [OPT_SERIAL] = {"serial", NULL, "WHERE", false, "the serial port: stdio, null or file:PATH (stdio)", read_serial},
+    [OPT_DEBUGCON] = {"debugcon", NULL, "WHERE", false, "port 0xe9: stdio, null or file:PATH (null)", read_debugcon},
+    [OPT_RECORD] = {"record", NULL, "LOG", false, "record the run", read_record},
+    [OPT_REPLAY] = {"replay", NULL, "LOG", false, "run again what LOG recorded", read_replay},
+    [OPT_SCHED] = {"sched", NULL, "WHICH", false, "parallel, serial or serial:N (parallel)", opt_read_sched},
+    [OPT_CLOCK] = {"clock", NULL, "WHICH", true, "guest time: host or icount (serial: icount)", opt_read_clock},
+    [OPT_ENGINE] = {"engine", NULL, "WHICH", false, "interp or step (interp)", read_engine},
+    [OPT_TRACE_SEMANTICS] = {"trace-semantics", NULL, "KIND=SEM", false, "how holders of a memory trace are told", read_semantics},
+    [OPT_ICOUNT_LIMIT] = {"icount-limit", NULL, "N", false, "end after N instructions, status 1", read_icount_limit},
+    [OPT_STATS] = {"stats", NULL, NULL, false, "print counters at the end", read_stats},
+    [OPT_QUIET] = {"quiet", "q", NULL, false, "no progress, no closing line", read_quiet},
+    [OPT_HELP] = {"help", "h", NULL, false, "print this", read_help},
+    [OPT_VERSION] = {"version", NULL, NULL, false, "print the version", read_version},
+};
+/* clang-format on */

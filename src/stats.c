@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * --stats and ctrl-a s: what the run did, as lines "stats: NAME VALUE" on stderr, for people and scripts alike.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "cpu/block.h"
+#include "cpu/descriptor.h"
+#include "src/host/host.h"
+#include "src/machine.h"
+
+static void line(const char *name, u64 value)
+{
+    fprintf(stderr, "stats: %s %" PRIu64 "\n", name, value);
+}
+
+static void print_traces(struct machine *m)
+{
+    for (unsigned k = 0; k < TRACE_KINDS; k++) {
+        const struct trace_counters *c = &m->dir.count[k];
+        const char *kind = options_kind_name(k);
+
+        if (!atomic_load(&c->events) && !atomic_load(&c->notifications))
+            continue;
+        fprintf(stderr, "stats: trace.%s semantics=%s events=%" PRIu64 " notifications=%" PRIu64 " acks=%" PRIu64
+                " broadcast=%" PRIu64 "\n", kind, options_semantics_name(m->dir.semantics[k]),
+                (u64)atomic_load(&c->events), (u64)atomic_load(&c->notifications), (u64)atomic_load(&c->acks),
+                (u64)atomic_load(&c->broadcast));
+    }
+}
+
+void machine_print_stats(struct machine *m)
+{
+    u64 n = machine_icount(m), ns = (m->host_end_ns ? m->host_end_ns : host_clock_ns()) - m->host_start_ns;
+    u64 built = 0, verified = 0, uops = 0, insns = 0, hits = 0, misses = 0, drops = 0, walks = 0, slow = 0,
+        flushes = 0, boundaries = 0, interrupts = 0;
+
+    for (unsigned i = 0; i < m->n_vcpus; i++) {
+        const struct vcpu *v = m->vcpu[i];
+        u64 a, b, c, d;
+
+        block_stats(v, &a, &b, &c, &d);
+        built += a, verified += b, uops += c, insns += d;
+        desc_cache_stats(v, &a, &b, &c);
+        hits += a, misses += b, drops += c;
+        walks += v->mmu.stat_walks, slow += v->mmu.stat_slow, flushes += v->mmu.stat_flushes;
+        boundaries += v->stat_boundaries, interrupts += v->stat_interrupts;
+    }
+    line("instructions", n);
+    line("milliseconds", ns / 1000000);
+    fprintf(stderr, "stats: mips %.1f\n", (double)n * 1000.0 / (double)(ns ? ns : 1));
+    fprintf(stderr, "stats: uops_per_instruction %.2f\n", insns ? (double)uops / (double)insns : 0.0);
+    line("blocks_built", built);
+    line("blocks_verified", verified);
+    line("boundaries", boundaries);
+    line("interrupts", interrupts);
+    line("page_walks", walks);
+    line("slow_accesses", slow);
+    line("tlb_flushes", flushes);
+    line("descriptor_hits", hits);
+    line("descriptor_misses", misses);
+    line("descriptor_drops", drops);
+    line("transfers", atomic_load(&m->dir.transfers));
+    line("edges", atomic_load(&m->journal.edges));
+    line("handshakes", atomic_load(&m->dir.handshakes));
+    line("served_on_behalf", atomic_load(&m->dir.on_behalf));
+    line("waits", atomic_load(&m->dir.waits));
+    line("releases_put_off", atomic_load(&m->dir.deferred));
+    line("token_limit", m->dir.sched.k);
+    line("token_limit_lowered", m->dir.sched.stat_lowered);
+    line("token_switches", m->dir.sched.stat_switches);
+    line("log_events", atomic_load(&m->journal.events));
+    line("log_bytes", atomic_load(&m->journal.bytes));
+    print_traces(m);
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * See flat.h. The host run enters through a trampoline that loads all registers, RSP too, and leaves through a
+ * signal on an alternate stack, whose context is the final state. The guest run lifts blocks afresh each time
+ * and keeps nothing, so self-modifying tests need no cache to be right.
+ */
+#include "tests/lib/flat.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+
+#include "cpu/block.h"
+#include "cpu/decode.h"
+#include "cpu/exec.h"
+#include "cpu/lift.h"
+#include "mmu/physmem.h"
+
+#define FLAGS_KEPT (FL_ARITH | FL_DF)
+
+/* --- Host -------------------------------------------------------------------------------------- */
+
+/* Used by the trampoline under these names. */
+struct flat_state flat_cpu __attribute__((used));
+struct {
+    u32 offset;
+    u16 selector;
+} __attribute__((packed)) flat_far __attribute__((used));
+u64 flat_host_rsp __attribute__((used));
+static sigjmp_buf flat_back;
+
+void flat_enter(void) __attribute__((noreturn));
+void flat_enter32(void) __attribute__((noreturn));
+
+#define LOAD_ALL                                                                                   \
+    "pushq flat_cpu+136(%rip)\n popfq\n"                                                           \
+    "mov flat_cpu+0(%rip), %rax\n mov flat_cpu+8(%rip), %rcx\n mov flat_cpu+16(%rip), %rdx\n"      \
+    "mov flat_cpu+24(%rip), %rbx\n mov flat_cpu+32(%rip), %rsp\n mov flat_cpu+40(%rip), %rbp\n"    \
+    "mov flat_cpu+48(%rip), %rsi\n mov flat_cpu+56(%rip), %rdi\n mov flat_cpu+64(%rip), %r8\n"     \
+    "mov flat_cpu+72(%rip), %r9\n mov flat_cpu+80(%rip), %r10\n mov flat_cpu+88(%rip), %r11\n"     \
+    "mov flat_cpu+96(%rip), %r12\n mov flat_cpu+104(%rip), %r13\n mov flat_cpu+112(%rip), %r14\n"  \
+    "mov flat_cpu+120(%rip), %r15\n"
+_Static_assert(offsetof(struct flat_state, rip) == 128, "the trampoline knows the layout");
+_Static_assert(offsetof(struct flat_state, flags) == 136, "the trampoline knows the layout");
+__asm__(".text\n.globl flat_enter\n.type flat_enter, @function\nflat_enter:\n" LOAD_ALL "jmp *flat_cpu+128(%rip)\n"
+        ".size flat_enter, .-flat_enter\n"
+        ".globl flat_enter32\n.type flat_enter32, @function\nflat_enter32:\n"
+        "mov $0x2b, %eax\n mov %eax, %ds\n mov %eax, %es\n" LOAD_ALL "ljmpl *flat_far(%rip)\n"
+        ".size flat_enter32, .-flat_enter32\n");
+
+static void on_signal(int sig, siginfo_t *info, void *context)
+{
+    static const int index[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
+                                  REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
+    const mcontext_t *m = &((ucontext_t *)context)->uc_mcontext;
+
+    (void)sig;
+    (void)info;
+    for (unsigned i = 0; i < 16; i++)
+        flat_cpu.gpr[i] = (u64)m->gregs[index[i]];
+    flat_cpu.rip = (u64)m->gregs[REG_RIP];
+    flat_cpu.flags = (u64)m->gregs[REG_EFL];
+    siglongjmp(flat_back, (int)m->gregs[REG_TRAPNO] + 1);
+}
+
+static const int signals[] = {SIGFPE, SIGSEGV, SIGILL, SIGBUS, SIGTRAP};
+
+int flat_run_host(struct flat_state *s, bool code32)
+{
+    static u8 stack[65536] __attribute__((aligned(16)));
+    struct sigaction sa = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK};
+    struct sigaction old[ARRAY_SIZE(signals)];
+    stack_t alt = {.ss_sp = stack, .ss_size = sizeof(stack)}, old_alt;
+    int caught;
+
+    flat_cpu = *s;
+    flat_cpu.flags = (flat_cpu.flags & FLAGS_KEPT) | 0x202;
+    flat_far.offset = (u32)s->rip;
+    flat_far.selector = 0x23;
+    sigaltstack(&alt, &old_alt);
+    for (unsigned i = 0; i < ARRAY_SIZE(signals); i++)
+        sigaction(signals[i], &sa, &old[i]);
+    caught = sigsetjmp(flat_back, 0);
+    if (!caught) {
+        if (code32)
+            flat_enter32();
+        flat_enter();
+    }
+    __asm__ volatile("cld");
+    for (unsigned i = 0; i < ARRAY_SIZE(signals); i++)
+        sigaction(signals[i], &old[i], NULL);
+    sigaltstack(&old_alt, NULL);
+    *s = flat_cpu;
+    s->flags &= FLAGS_KEPT;
+    return caught - 1;
+}
+
+bool flat_host_has_code32(void)
+{
+    static const u8 code[] = {0x48, 0x40, 0x0f, 0x0b}; /* DEC EAX, INC EAX, UD2; in 64-bit code no UD2 after REX */
+    struct flat_state s = {.rip = FLAT_CODE, .gpr = {[R_AX] = 0x100000000}};
+
+    memcpy((void *)FLAT_CODE, code, sizeof(code));
+    return flat_run_host(&s, true) == VEC_UD && s.rip == FLAT_CODE + 2;
+}
+
+/* --- Guest ------------------------------------------------------------------------------------- */
+
+static struct vcpu *vcpu;
+static struct physmem memory;
+static struct io_space io;
+
+static _Noreturn void escape(void *owner, enum mmu_escape why)
+{
+    struct vcpu *v = owner;
+    struct exception e = {.vector = VEC_PF, .has_error = true, .cr2 = v->mmu.fault_gla, .error = v->mmu.fault_error};
+
+    v->cur = v->mmu.where;
+    if (why == MMU_ESCAPE_NONCANONICAL)
+        e = (struct exception){.vector = v->cur->ss ? VEC_SS : VEC_GP, .has_error = true};
+    vcpu_raise_exc(v, &e);
+}
+
+static void locate(void *owner, const void *where)
+{
+    (void)owner;
+    (void)where;
+}
+
+bool flat_create(void)
+{
+    const size_t size = 0x400000;
+    void *at = (void *)FLAT_BASE;
+
+    if (vcpu)
+        return true;
+    if (mmap(at, size, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != at)
+        return false;
+    memory.ram = NULL;
+    memory.low = FLAT_BASE + size;
+    io_space_create(&io);
+    vcpu = aligned_alloc(64, (sizeof(*vcpu) + 63) & ~(size_t)63);
+    if (!vcpu)
+        return false;
+    memset(vcpu, 0, sizeof(*vcpu));
+    vcpu->mmu.escape = escape;
+    vcpu->mmu.locate = locate;
+    vcpu->mmu.owner = vcpu;
+    return mmu_create(&vcpu->mmu, &vcpu->p, &memory, &io) == 0;
+}
+
+static void set_segment(struct segreg *s, u16 sel, u8 type, bool l)
+{
+    *s = (struct segreg){.sel = sel, .usable = true, .type = type, .dpl = 3, .l = l, .db = !l, .g = true, .p = true, .limit = 0xffffffff};
+}
+
+static void set_mode(struct vcpu *v, bool code32)
+{
+    v->cr0 = CR0_PE | CR0_NE | CR0_MP;
+    v->cr4 = CR4_OSFXSR | CR4_OSXMMEXCPT;
+    v->efer = EFER_LMA | EFER_LME;
+    v->cpl = 3;
+    for (unsigned i = 0; i < SEG_COUNT; i++)
+        set_segment(&v->seg[i], 0x2b, 0x13, false);
+    set_segment(&v->seg[SEG_CS], code32 ? 0x23 : 0x33, 0x1b, !code32);
+    v->key = (code32 ? CODE_32 : CODE_64) | KEY_SS32 | KEY_FLAT | KEY_FPU | KEY_SSE | KEY_PE;
+    mmu_configure(&v->mmu, v->cr0, 0, v->cr4, v->efer);
+    mmu_set_privilege(&v->mmu, true, false);
+}
+
+static struct {
+    struct block b;
+    struct uop u[BLOCK_UOPS_MAX];
+} block;
+
+/* Lift a block at rip; code is read as it is now. */
+static void build(struct vcpu *v, unsigned max_insns, u64 features)
+{
+    struct insn in;
+    struct lift_state l = {.in = &in, .key = v->key, .features = features, .out = block.b.u};
+    u64 rip = v->rip;
+    unsigned n = 0;
+
+    while (n < max_insns && n < BLOCK_INSNS_MAX && !l.end && l.out - block.b.u < BLOCK_UOPS_MAX - 17) {
+        struct uop *from = l.out;
+        int err = insn_decode(&in, v->key & KEY_CODE, (const u8 *)rip, INSN_LEN_MAX);
+
+        l.rip = rip;
+        l.next_rip = rip + in.len;
+        if (err)
+            lift_undefined(&l);
+        else
+            lift_insn(&l);
+        for (; from < l.out; from++) {
+            from->idx = (u8)n;
+            from->ilen = in.len;
+            from->rip_off = (u16)(rip - v->rip);
+        }
+        rip = l.next_rip;
+        n++;
+    }
+    if (!l.end)
+        l.out = lift_end(l.out, rip);
+    block.b.rip = v->rip;
+    block.b.key = v->key | (max_insns == 1 ? KEY_STEP : 0);
+    block.b.n_insns = (u16)n;
+    lift_finish(block.b.u, (unsigned)(l.out - block.b.u));
+}
+
+int flat_run_guest(struct flat_state *s, bool code32, unsigned max_insns, u64 features)
+{
+    struct vcpu *v = vcpu;
+
+    memcpy(v->r, s->gpr, sizeof(s->gpr));
+    v->r[UREG_ZERO] = 0;
+    v->rip = s->rip;
+    v->rflags = 0x202 | (s->flags & FL_DF);
+    v->cc = cc_from_flags((u32)s->flags);
+    set_mode(v, code32);
+    if (!setjmp(v->escape)) {
+        for (;;) {
+            build(v, max_insns, features);
+            v->p.budget.left = 1u << 30;
+            v->blk = &block.b;
+            block.b.u->fn(v, block.b.u);
+        }
+    }
+    memcpy(s->gpr, v->r, sizeof(s->gpr));
+    s->rip = vcpu_insn_rip(v, v->cur);
+    s->flags = vcpu_flags(v) & FLAGS_KEPT;
+    return v->exc.vector;
+}

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: MIT
+#
+# Part of tests/replay/run: record/replay pairs of short and of Debian guests, in every engine and
+# schedule, and the trace semantics in plain runs.
+
+topic_pairs() {
+    sizes="1 2 4"
+    [ "$LEVEL" != all ] || sizes="1 2 3 4 8 64"
+    for size in $sizes; do
+        short_guest demo
+        # Unquoted: several words.
+        pair "demo-$size" 120 -smp "$size" $short
+        short_guest contend 100
+        pair "contend-$size" 120 -smp "$size" $short
+        expect "contend-$size" "the guest does not say that it passed" \
+            grep -aqx 'contend: passed' "$work/contend-$size.txt"
+    done
+    topic_differ
+}
+
+# Two recordings of a race differ; if they never did, the pairs above would prove nothing.
+topic_differ() {
+    short_guest contend 100
+    for attempt in 1 2 3 4 5 6 7 8; do
+        record "differ-$attempt" 120 -smp 4 $short || return
+        cmp -s "$work/differ-1.out" "$work/differ-$attempt.out" || break
+    done
+    if cmp -s "$work/differ-1.out" "$work/differ-$attempt.out"; then
+        fail differ "eight runs of a racing guest were all the same"
+    else
+        pass
+    fi
+}
+
+# Recorded in parallel, replayed serially and by single instructions; serial runs without a log.
+topic_engines() {
+    for guest in demo contend; do
+        short_guest $guest 30
+        record "engine-$guest" 120 -smp 4 $short || continue
+        replay "engine-$guest" parallel 120
+        replay "engine-$guest" serial 120 --sched serial
+        replay "engine-$guest" serial-7 240 --sched serial:7
+        replay "engine-$guest" step 240 --engine step
+        replay "engine-$guest" step-serial 240 --engine step --sched serial
+        record "engine-step-$guest" 240 -smp 2 $short --engine step &&
+            replay "engine-step-$guest" interp 120
+        record "serial-$guest" 120 -smp 4 $short --sched serial --clock icount &&
+            replay "serial-$guest" parallel 120
+        topic_engines_unlogged $guest
+    done
+}
+
+# Serial runs on instruction time are the same without a log, and with either engine.
+topic_engines_unlogged() {
+    for run in 1 2 step; do
+        engine=
+        [ $run != step ] || engine="--engine step"
+        run_guest "unlogged-$1-$run" 240 "$X86SIM" -smp 4 $short --sched serial --clock icount $engine
+        expect "unlogged-$1-$run" "$(said "unlogged-$1-$run")" [ "$status" -eq 0 ]
+        expect "unlogged-$1-$run" "two serial runs on instruction time differ" \
+            cmp "$work/unlogged-$1-1.out" "$work/unlogged-$1-$run.out"
+    done
+    expect "serial-$1" "recording changed what a serial run does" \
+        cmp "$work/unlogged-$1-1.out" "$work/serial-$1.out"
+}
+
+# linux_pair KERNEL CPUS WORK ROUNDS
+linux_pair() {
+    name=$1-$2-$3
+    if ! linux_guest "$1"; then
+        fail "$name" "the kernel or its initramfs could not be made"
+        return
+    fi
+    pair "$name" $((600 + 120 * $2)) -smp "$2" -m 512 -kernel "$kernel" -initrd "$initrd" \
+        -append "console=ttyS0 x86sim.work=$3 x86sim.rounds=$4" -nographic || return
+    case $3 in
+    basic) check_basic "$name" "$guest_arch" "$2" ;;
+    contend) check_contend "$name" "$2" ;;
+    esac
+}
+
+topic_linux() {
+    linux_pair cloud 4 basic 1
+    [ "$LEVEL" = all ] || return 0
+    linux_pair cloud 1 basic 1
+    linux_pair cloud 2 basic 1
+    linux_pair cloud 8 basic 1
+    linux_pair amd64 2 basic 1
+    linux_pair 686 2 basic 1
+    linux_pair cloud 4 contend 20
+    replay cloud-4-contend serial 1800 --sched serial
+    replay cloud-1-basic step 1800 --engine step
+}
+
+# Every notification semantics that a plain run allows: the guest works. Recording refuses them.
+topic_semantics() {
+    for kind in code mmu desc mmio; do
+        for semantics in bracket post-sync post-async pre-data $([ $kind != mmu ] || echo deferred); do
+            name=semantics-$kind-$semantics
+            # Cross-modifying code is promised by bracket alone; the other guest has none.
+            short_guest contend 50
+            run_guest "$name" 120 "$X86SIM" -smp 4 $short --trace-semantics "$kind=$semantics" --stats
+            expect "$name" "$(said "$name")" [ "$status" -eq 0 ]
+            expect "$name" "the guest does not say that it passed" \
+                grep -aqx 'contend: passed' "$work/$name.txt"
+            [ $semantics != bracket ] || continue
+            refused "$name-recorded" "$kind" "$X86SIM" -smp 4 $short \
+                --trace-semantics "$kind=$semantics" --record "$work/refused.log"
+            expect "$name-recorded" "left a log behind" [ ! -e "$work/refused.log" ]
+        done
+    done
+}

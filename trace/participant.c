@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Parking, waking and, in a replay, publishing positions (see participant.h).
+ *
+ * A participant that waits is parked first, at a boundary, so whatever others need of it they take themselves.
+ * Positions are published only at stops: whoever waits for one leaves a watch, and the source limits its budget to
+ * it, so that it stops exactly there.
+ */
+#include "trace/participant.h"
+
+#include <stdlib.h>
+
+#include "src/host/host.h"
+#include "trace/directory.h"
+
+enum { SPINS = 3000 };
+
+void participant_create(struct participant *p, unsigned id, struct directory *dir, struct journal_stream *stream)
+{
+    memset(p, 0, sizeof(*p));
+    p->id = id;
+    p->dir = dir;
+    p->stream = stream;
+    p->parked = true;
+    atomic_store(&p->watch_min, ~(u64)0);
+    pthread_mutex_init(&p->lock, NULL);
+    host_cond_init(&p->wake);
+    host_cond_init(&p->token);
+    if (dir)
+        directory_add(dir, p);
+}
+
+void participant_destroy(struct participant *p)
+{
+    pthread_mutex_destroy(&p->lock);
+    pthread_cond_destroy(&p->wake);
+    pthread_cond_destroy(&p->token);
+}
+
+void participant_wake_locked(struct participant *p)
+{
+    atomic_fetch_add_explicit(&p->wake_count, 1, memory_order_release);
+    pthread_cond_broadcast(&p->wake);
+}
+
+void participant_wake(struct participant *p)
+{
+    pthread_mutex_lock(&p->lock);
+    participant_wake_locked(p);
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* Tell those who wait for our acknowledgement to look again: we are parked now. */
+static void wake_requesters(struct participant *p, pmask_t who)
+{
+    for (int i = -1; (i = pmask_next(who, i)) >= 0;)
+        participant_wake(p->dir->who[i]);
+}
+
+/* Take the notifications that were left for p. Locked. */
+static void take_posts(struct participant *p)
+{
+    for (unsigned i = 0; i < p->n_posts; i++)
+        p->drop(p, p->posts[i].gfn, p->posts[i].what);
+    if (p->posts_overflow)
+        p->drop(p, ~(u64)0, DROP_ALL);
+    p->n_posts = 0;
+    p->posts_overflow = false;
+    p->acked = p->posted;
+}
+
+void participant_park(struct participant *p)
+{
+    pmask_t who;
+
+    pthread_mutex_lock(&p->lock);
+    p->parked = true;
+    take_posts(p);
+    who = p->requests;
+    p->requests = 0;
+    pthread_mutex_unlock(&p->lock);
+    if (who)
+        wake_requesters(p, who);
+}
+
+void participant_unpark(struct participant *p)
+{
+    pthread_mutex_lock(&p->lock);
+    p->parked = false;
+    take_posts(p);
+    pthread_mutex_unlock(&p->lock);
+}
+
+static bool spin(struct participant *p, u32 seen)
+{
+    for (unsigned i = 0; i < SPINS; i++) {
+        if (atomic_load_explicit(&p->wake_count, memory_order_acquire) != seen)
+            return true;
+        host_relax();
+    }
+    return false;
+}
+
+void participant_sleep(struct participant *p, u32 seen, u64 deadline)
+{
+    struct sched *s = p->dir ? &p->dir->sched : NULL;
+    bool had = p->has_token;
+
+    if (had && atomic_load_explicit(&s->running, memory_order_relaxed) > 1 && deadline == ~(u64)0 && !sched_contended(s) && spin(p, seen))
+        return;
+    if (had)
+        sched_leave(s, p);
+    pthread_mutex_lock(&p->lock);
+    while (atomic_load_explicit(&p->wake_count, memory_order_relaxed) == seen) {
+        host_cond_wait_until(&p->wake, &p->lock, deadline);
+        if (deadline != ~(u64)0)
+            break;
+    }
+    pthread_mutex_unlock(&p->lock);
+    if (had)
+        sched_enter(s, p);
+}
+
+/* ---- Replay: positions ---------------------------------------------------------------------------------------- */
+
+static void set_watch_min(struct participant *p)
+{
+    u64 min = ~(u64)0;
+
+    for (unsigned i = 0; i < PARTICIPANTS_MAX; i++)
+        if (p->watch[i])
+            min = MIN(min, p->watch[i]);
+    atomic_store(&p->watch_min, min);
+}
+
+bool participant_wait_edge(struct participant *p, struct participant *src, u64 pos)
+{
+    bool ok;
+
+    if (atomic_load_explicit(&src->published, memory_order_acquire) >= pos)
+        return true;
+    participant_publish(p);
+    participant_park(p);
+    for (;;) {
+        u32 seen = atomic_load_explicit(&p->wake_count, memory_order_acquire);
+        bool ended;
+
+        /* The watch first, then the position; participant_publish() does it the other way round (both seq_cst). */
+        pthread_mutex_lock(&src->lock);
+        src->watch[p->id] = pos;
+        set_watch_min(src);
+        ok = atomic_load(&src->published) >= pos;
+        ended = src->ended;
+        if (ok || ended) {
+            src->watch[p->id] = 0;
+            set_watch_min(src);
+        } else {
+            participant_kick(src);
+        }
+        pthread_mutex_unlock(&src->lock);
+        if (ok || ended)
+            break;
+        participant_sleep(p, seen, ~(u64)0);
+    }
+    participant_unpark(p);
+    return ok;
+}
+
+void participant_publish(struct participant *p)
+{
+    pmask_t who = 0;
+
+    atomic_store(&p->published, p->position);
+    if (atomic_load(&p->watch_min) > p->position)
+        return;
+    pthread_mutex_lock(&p->lock);
+    for (unsigned i = 0; i < PARTICIPANTS_MAX; i++)
+        if (p->watch[i] && p->watch[i] <= p->position) {
+            p->watch[i] = 0;
+            who |= PMASK(i);
+        }
+    set_watch_min(p);
+    pthread_mutex_unlock(&p->lock);
+    wake_requesters(p, who);
+}
+
+void participant_end(struct participant *p)
+{
+    pmask_t who = 0;
+
+    pthread_mutex_lock(&p->lock);
+    p->ended = true;
+    for (unsigned i = 0; i < PARTICIPANTS_MAX; i++)
+        if (p->watch[i])
+            who |= PMASK(i);
+    pthread_mutex_unlock(&p->lock);
+    wake_requesters(p, who);
+}
+
+u64 journal_clock_ns(struct participant *p)
+{
+    return journal_clock(p->stream, p->position);
+}

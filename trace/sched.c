@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Run tokens (see sched.h). The queue is first in, first out; a token is handed over directly, so a waiter that
+ * was woken has it. k adapts to contention: when fewer than BUSY_INSNS instructions are executed for each wait
+ * for another's acknowledgement, running in parallel gains nothing and k is lowered to one, for a period that
+ * doubles each time the next attempt fails.
+ */
+#include "trace/sched.h"
+
+#include "src/host/host.h"
+#include "trace/participant.h"
+
+enum { PERIOD_INSNS = 4000000, BUSY_INSNS = 6000, HOLD_OFF_MAX = 64 };
+
+void sched_create(struct sched *s, unsigned k)
+{
+    memset(s, 0, sizeof(*s));
+    pthread_mutex_init(&s->lock, NULL);
+    s->k = s->k_max = MAX(k, 1);
+}
+
+void sched_destroy(struct sched *s)
+{
+    pthread_mutex_destroy(&s->lock);
+}
+
+void sched_enter(struct sched *s, struct participant *p)
+{
+    pthread_mutex_lock(&s->lock);
+    if (s->running < s->k && !s->head) {
+        s->running++;
+    } else {
+        p->token_granted = false;
+        p->token_next = NULL;
+        if (s->head)
+            s->tail->token_next = p;
+        else
+            s->head = p;
+        s->tail = p;
+        atomic_fetch_add_explicit(&s->waiting, 1, memory_order_relaxed);
+        while (!p->token_granted)
+            pthread_cond_wait(&p->token, &s->lock);
+    }
+    p->has_token = true;
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* Give tokens to waiters while there are any to give. */
+static void hand_out(struct sched *s)
+{
+    while (s->head && s->running < s->k) {
+        struct participant *p = s->head;
+
+        s->head = p->token_next;
+        atomic_fetch_sub_explicit(&s->waiting, 1, memory_order_relaxed);
+        s->running++;
+        s->stat_switches++;
+        p->token_granted = true;
+        pthread_cond_signal(&p->token);
+    }
+}
+
+void sched_leave(struct sched *s, struct participant *p)
+{
+    if (!p->has_token)
+        return;
+    pthread_mutex_lock(&s->lock);
+    p->has_token = false;
+    s->running--;
+    hand_out(s);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void sched_account(struct sched *s, u64 icount, u64 waits)
+{
+    pthread_mutex_lock(&s->lock);
+    s->seen_icount += icount;
+    s->seen_waits += waits;
+    if (s->seen_icount >= PERIOD_INSNS) {
+        bool busy = s->seen_waits * BUSY_INSNS > s->seen_icount;
+
+        if (s->k > 1 && busy) {
+            s->k = 1;
+            s->stat_lowered++;
+            s->hold_off = MIN(s->hold_off ? s->hold_off * 2 : 2, HOLD_OFF_MAX);
+            s->seen_icount = 0;
+        } else if (s->k < s->k_max && s->seen_icount >= s->hold_off * PERIOD_INSNS) {
+            s->k = s->k_max;
+            s->seen_icount = 0;
+            hand_out(s);
+        } else if (s->k == s->k_max) {
+            s->hold_off /= 2;
+            s->seen_icount = 0;
+        }
+        if (!s->seen_icount)
+            s->seen_waits = 0;
+    }
+    pthread_mutex_unlock(&s->lock);
+}
