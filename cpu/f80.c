@@ -47,11 +47,11 @@ struct f80 f80_from_int(i64 x)
     return f80_make((x < 0) << 15 | (unsigned)(F80_BIAS + 63 - shift), magnitude << shift);
 }
 
-/* Does the magnitude go up? `rest`: what is cut off, as a fraction of 2^64 with `sticky` below it. */
+/* Does the magnitude go up? `rest`: what is cut off, as a fraction of 2^64; `sticky`: less than that is cut off. */
 static bool rounds_up(enum f80_rounding rc, bool sign, bool odd, u64 rest, bool sticky)
 {
     switch (rc) {
-    case RC_NEAREST: return rest > F80_INTEGER_BIT || (rest == F80_INTEGER_BIT && (sticky || odd));
+    case RC_NEAREST: return rest > F80_INTEGER_BIT || (rest == F80_INTEGER_BIT && odd);
     case RC_DOWN: return sign && (rest || sticky);
     case RC_UP: return !sign && (rest || sticky);
     default: return false;

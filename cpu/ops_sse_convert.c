@@ -15,8 +15,7 @@
 
 #define KIND_NONE SSE_KIND(SSE_OP_NONE, SSE_F32, 0)
 
-/* --- Integer from a general register or memory
- * ---------------------------------------------------- */
+/* --- Integer from a general register or memory --- */
 
 #define FROM_INT(name, insn, type)                                                                 \
     static inline __m128i do_##name(__m128i a, __m128i b, unsigned imm)                            \
@@ -53,9 +52,9 @@ FROM_INT(si2sd64, cvtsi2sdq, u64)
 FROM_INT_OPS(cvtsi2ss, do_si2ss32, do_si2ss64)
 FROM_INT_OPS(cvtsi2sd, do_si2sd32, do_si2sd64)
 
-/* --- Integer to a general register
- * -------------------------------------------------------------------- The mnemonics carry their
- * size: gcc 12 folds functions whose asm differs in the operands' type alone.
+/* --- Integer to a general register ---
+ * The mnemonics carry their size: gcc 12 folds functions whose asm differs in the operands' type
+ * alone.
  */
 
 #define TO_INT(name, insn, type)                                                                   \
@@ -97,8 +96,7 @@ TO_INT_OPS(cvttss2si, 4)
 TO_INT_OPS(cvtsd2si, 8)
 TO_INT_OPS(cvttsd2si, 8)
 
-/* --- Compares into EFLAGS
- * ----------------------------------------------------------------------------- */
+/* --- Compares into EFLAGS --- */
 
 #define COMPARE(insn, bytes)                                                                       \
     static inline __m128i do_##insn(__m128i a, __m128i b, unsigned imm)                            \
@@ -128,10 +126,9 @@ COMPARE(ucomiss, 4)
 COMPARE(comisd, 8)
 COMPARE(ucomisd, 8)
 
-/* --- MMX registers
- * -------------------------------------------------------------------------------------- The host's
- * MMX registers stay out of it: two 32-bit integers convert in an XMM register with the same
- * results and flags. (The upper elements of the operand are zeroed: they raise nothing.)
+/* --- MMX registers ---
+ * The host's MMX registers stay out of it: two 32-bit integers convert in an XMM register with the
+ * same results and flags. (The upper elements of the operand are zeroed: they raise nothing.)
  */
 
 static inline __m128i do_pi2ps(__m128i a, __m128i b, unsigned imm)

@@ -78,8 +78,7 @@ ROUND(roundsd)
     SSE_PAIR(name, bytes, (unsigned)u->imm, SSE_KIND(SSE_OP_NONE, SSE_F32, 0))
 #include "cpu/sse_ops.def"
 
-/* --- Dot products --------------------------------------------------------------------------------
- */
+/* --- Dot products --- */
 
 /* All ones in the 32-bit elements whose bit in `bits` is set. */
 static inline __m128i mask32(unsigned bits)

@@ -50,7 +50,7 @@
     }
 #include "cpu/sse_ops.def"
 
-/* --- With an immediate --------------------------------------------------------------------------
+/* --- With an immediate ---
  * Operands come by value as unions, which the compiler keeps in registers or on the stack as it
  * likes.
  */

@@ -13,8 +13,7 @@
 #include "cpu/sse_fp.h"
 #include "cpu/uops.h"
 
-/* --- Whole registers
- * ------------------------------------------------------------------------------ */
+/* --- Whole registers --- */
 
 static inline void move(struct vcpu *v, const struct uop *u)
 {
@@ -66,8 +65,7 @@ void op_sse_movu_st_m(struct vcpu *v, const struct uop *u)
     uop_next(v, u);
 }
 
-/* --- Scalars and halves
- * ---------------------------------------------------------------------------- */
+/* --- Scalars and halves --- */
 
 void op_sse_movss_r(struct vcpu *v, const struct uop *u)
 {
@@ -167,8 +165,7 @@ void op_sse_movq_st_m(struct vcpu *v, const struct uop *u)
     uop_next(v, u);
 }
 
-/* --- General registers
- * ------------------------------------------------------------------------------ */
+/* --- General registers --- */
 
 void op_sse_movd_r(struct vcpu *v, const struct uop *u)
 {
@@ -331,8 +328,7 @@ void op_sse_insertps_m(struct vcpu *v, const struct uop *u)
     uop_next(v, u);
 }
 
-/* --- MMX registers
- * ----------------------------------------------------------------------------------- */
+/* --- MMX registers --- */
 
 void op_sse_movq2dq(struct vcpu *v, const struct uop *u)
 {
@@ -350,8 +346,7 @@ void op_sse_movdq2q(struct vcpu *v, const struct uop *u)
     uop_next(v, u);
 }
 
-/* --- The rest
- * ------------------------------------------------------------------------------------------ */
+/* --- The rest --- */
 
 /* The part of MASKMOVDQU after the mask is known not to be empty: bytes first..last of the operand.
  */

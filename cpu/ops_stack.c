@@ -215,6 +215,6 @@ void help_popf(struct vcpu *v, const struct uop *u)
         fl &= ~(u32)(FL_VIF | FL_VIP);
     stack_set(v, u, ST_G, stack_get(v, u, ST_G) + u->osize);
     vcpu_set_flags(v, fl);
-    if ((fl ^ old) & FL_AC)
+    if ((fl ^ old) & (FL_AC | FL_TF | FL_RF))
         vcpu_update_mode(v);
 }

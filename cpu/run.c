@@ -148,6 +148,12 @@ static bool must_look(struct vcpu *v)
            (v->nmi_pending && !v->nmi_blocked) || v->pending_db || v->fault_pending || (v->key & KEY_STEP) || v->init_pending;
 }
 
+/* Is the boundary reached? Nothing is fetched beyond it: what is due there comes first. */
+static bool is_due(const struct vcpu *v)
+{
+    return atomic_load_explicit(&v->p.budget.word, memory_order_relaxed) <= 0;
+}
+
 /* Blocks back to back until the budget ends or somebody wants attention. */
 static void run_blocks(struct vcpu *v)
 {
@@ -170,6 +176,8 @@ static void run_blocks(struct vcpu *v)
                 b = b->link[t];
                 continue;
             }
+            if (is_due(v))
+                return;
             next = block_find(v, run_key(v), &first);
             if (!first) {
                 b->link[t] = next;
@@ -177,8 +185,8 @@ static void run_blocks(struct vcpu *v)
             }
             b = next;
         } else {
-            if (must_look(v))
-                break;
+            if (must_look(v) || is_due(v))
+                return;
             b = block_find(v, run_key(v), &first);
         }
     }

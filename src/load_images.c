@@ -191,6 +191,23 @@ static int open_replay(struct context *c)
     return 0;
 }
 
+/* ---- both ---- */
+
+static void write_nothing(void *ctx, u64 gpa, const void *from, u64 n)
+{
+    (void)ctx, (void)gpa, (void)from, (void)n;
+}
+
+/* Loads the guest into nothing: what does not fit is found before there is a machine or a log. */
+static int try_load(struct context *c)
+{
+    struct load_request rq = {.write = write_nothing};
+    struct load_result rs;
+
+    load_images_request(c->im, c->o, &rq);
+    return load_guest(&rq, &rs, c->err, c->err_size);
+}
+
 int load_images_open(struct load_images *im, struct options *o, char *err, size_t err_size)
 {
     struct context c = {.im = im, .o = o, .err = err, .err_size = err_size};
@@ -198,6 +215,8 @@ int load_images_open(struct load_images *im, struct options *o, char *err, size_
 
     *im = (struct load_images){0};
     error = o->replay ? open_replay(&c) : open_live(&c);
+    if (!error)
+        error = try_load(&c);
     if (error)
         load_images_close(im);
     return error;

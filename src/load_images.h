@@ -21,8 +21,9 @@ struct load_images {
 /*
  * Read the images of *o. A live run takes them from -kernel, -initrd or -demo and notes in o->image
  * what options_to_log() writes; a replay (o->replay, after options_from_log()) takes them from
- * o->image and refuses what is not there or has changed. 0, or -errno and one line in err; *im is
- * then empty. load_images_close() is due after success.
+ * o->image and refuses what is not there or has changed. It also tries whether the guest fits its
+ * memory, so that load_guest() cannot fail later for another reason than ACPI tables. 0, or -errno
+ * and one line in err; *im is then empty. load_images_close() is due after success.
  */
 int load_images_open(struct load_images *im, struct options *o, char *err, size_t err_size);
 void load_images_close(struct load_images *im);

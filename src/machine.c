@@ -294,6 +294,7 @@ void machine_destroy(struct machine *m)
 {
     serial_destroy(m);
     board_destroy(&m->board);
+    directory_destroy(&m->dir);
     for (unsigned i = 0; i < m->n_vcpus; i++) {
         if (!m->vcpu[i])
             continue;
@@ -301,7 +302,6 @@ void machine_destroy(struct machine *m)
         host_unmap(m->vcpu[i], sizeof(*m->vcpu[i]));
     }
     participant_destroy(&m->agent);
-    directory_destroy(&m->dir);
     physmem_destroy(&m->mem);
     journal_destroy(&m->journal);
 }

@@ -20,8 +20,8 @@ int output_open(struct output *out, const struct opt_chardev *c, const char *opt
     if (c->kind == OPT_OUTPUT_FILE) {
         out->fd = host_file_create(c->path);
         if (out->fd < 0) {
-            snprintf(err, err_size, "-%s: cannot write '%s': %s; it must be a writable file",
-                     option, c->path, strerror(-out->fd));
+            snprintf(err, err_size, "%s: cannot write '%s': %s; it must be a writable file", option,
+                     c->path, strerror(-out->fd));
             return out->fd;
         }
         out->is_owned = true;

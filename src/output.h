@@ -20,8 +20,8 @@ struct output {
     int error; /* under lock: -errno of the write that failed; later ones do nothing */
 };
 
-/* Open what `c`, the value of option `option`, names. 0, or -errno and one line in err; *out is
- * then not to be closed. */
+/* Open what `c`, the value of the option (named with its dash), says. 0, or -errno and one line in
+ * err; *out is then not to be closed. */
 int output_open(struct output *out, const struct opt_chardev *c, const char *option, char *err,
                 size_t err_size);
 

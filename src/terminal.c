@@ -214,7 +214,7 @@ int terminal_open(struct terminal **to, const struct terminal_config *config, ch
     pthread_mutex_init(&t->lock, NULL);
     error = open_events(t, err, err_size);
     if (!error)
-        error = output_open(&t->output, &config->output, "serial", err, err_size);
+        error = output_open(&t->output, &config->output, "-serial", err, err_size);
     if (error)
         goto out_destroy;
     msg_set_hook(host_tty_restore);

@@ -384,7 +384,7 @@ static void pick_lea(struct gen *g)
 {
     struct rm rm = pick_rm(g, true);
 
-    if (below(g, 6) == 0)
+    if (!g->code32 && below(g, 6) == 0)
         byte(g, 0x67);
     emit(g, 0, 0x8d, any_size(g, false), any_reg(g), &rm);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * See fpu_fixture.h. The soft TLB is filled by hand with an identity mapping of fpu_data, so that no page tables and no
- * guest RAM are needed; an access elsewhere would be a page fault of the walk, which no test here wants.
+ * See fpu_fixture.h. The soft TLB is filled by hand, so that no page tables and no guest RAM are needed; an access elsewhere would be a page fault of the walk, which no test here wants.
  */
 #include "tests/unit/fpu_fixture.h"
 
@@ -57,9 +56,16 @@ void fpu_defaults(void)
     v->seg[SEG_CS].l = true;
     v->seg[SEG_CS].sel = 0x33;
     v->seg[SEG_DS].sel = 0;
+    v->seg[SEG_CS].db = v->seg[SEG_DS].db = false;
+    v->seg[SEG_DS].base = v->seg[SEG_CS].base = 0;
+    v->seg[SEG_DS].limit = 0xffff;
+    v->seg[SEG_DS].type = 0x13;
+    v->seg[SEG_DS].usable = v->seg[SEG_DS].p = true;
     for (unsigned i = 0; i < MMU_INDEXES; i++) {
-        struct tlb_entry *e = &v->mmu.sets[i][(page >> 12) & (MMU_TLB_SIZE - 1)];
-        *e = (struct tlb_entry){.rtag = page, .wtag = page};
+        struct tlb_entry *e = v->mmu.sets[i];
+        e[(page >> 12) & (MMU_TLB_SIZE - 1)] = (struct tlb_entry){.rtag = page, .wtag = page};
+        e[FPU_LOW_PAGE >> 12] = (struct tlb_entry){
+            .rtag = FPU_LOW_PAGE, .wtag = FPU_LOW_PAGE, .addend = page - FPU_LOW_PAGE};
     }
     v->mmu.tlb = v->mmu.sets[MMU_SUPER];
     v->mmu.index = MMU_SUPER;

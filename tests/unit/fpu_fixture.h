@@ -11,6 +11,8 @@
 #include "tests/lib/native.h"
 
 #define FPU_DATA 1024
+/* Linear address at which fpu_data appears a second time, for code with 16- and 32-bit addresses. */
+#define FPU_LOW_PAGE 0x5000
 
 /* The memory that instructions may touch: page-aligned, linear address = host address. */
 extern u8 fpu_data[4096];

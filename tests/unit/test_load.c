@@ -554,6 +554,11 @@ static void images_of_a_replay(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(err, "m,1' has changed"));
     CU_ASSERT_EQUAL(open_twice(words, 5, &im, remove_module), -ENOENT);
     CU_ASSERT_PTR_NOT_NULL(strstr(err, "m,1"));
+    words[3] = "-m"; /* what does not fit is known before anything starts */
+    words[4] = "2M";
+    CU_ASSERT_EQUAL(open_twice(words, 5, &im, NULL), -ENOSPC);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err, "-m 3"));
+    words[3] = "-initrd";
     words[4] = ".";
     CU_ASSERT_EQUAL(open_twice(words, 5, &im, NULL), -EISDIR);
     CU_ASSERT_PTR_NOT_NULL(strstr(err, "folder"));

@@ -59,8 +59,7 @@ static unsigned below(unsigned n)
     return (unsigned)(rnd() >> 32) % n;
 }
 
-/* --- The machine
- * ----------------------------------------------------------------------------------- */
+/* --- The machine --- */
 
 static void map_page(u8 *page)
 {
@@ -70,7 +69,7 @@ static void map_page(u8 *page)
     e->addend = 0;
 }
 
-static _Noreturn void on_escape(void *owner, enum mmu_escape why)
+static __attribute__((noreturn)) void on_escape(void *owner, enum mmu_escape why)
 {
     struct vcpu *v = owner;
 
@@ -154,8 +153,7 @@ static void load_state(const struct native_state *s)
         f->st[(f->top + i) & 7] = (struct f80){.mant = s->fx.st[i].mant, .se = s->fx.st[i].se};
 }
 
-/* --- Comparing
- * ---------------------------------------------------------------------------------------- */
+/* --- Comparing --- */
 
 static unsigned reported;
 
@@ -244,8 +242,7 @@ static bool approximations_agree(const struct row *row, const union xmm *ours, u
     return true;
 }
 
-/* --- Cases
- * ---------------------------------------------------------------------------------------------- */
+/* --- Cases --- */
 
 static u32 interesting32(void)
 {
@@ -479,8 +476,7 @@ static void every_row_agrees_with_the_host(void)
     CU_ASSERT_EQUAL(failed, 0);
 }
 
-/* --- Modes and usability
- * ----------------------------------------------------------------------------------- */
+/* --- Modes and usability --- */
 
 /* 16- and 32-bit code lift to the micro-ops that 64-bit code has. */
 static void other_modes_lift_the_same(void)

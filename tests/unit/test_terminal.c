@@ -269,18 +269,18 @@ static void output_to_a_file(void)
     struct output out;
     bool broke;
 
-    CU_ASSERT_EQUAL_FATAL(output_open(&out, &file, "debugcon", err, sizeof(err)), 0);
+    CU_ASSERT_EQUAL_FATAL(output_open(&out, &file, "-debugcon", err, sizeof(err)), 0);
     CU_ASSERT_EQUAL(output_write(&out, "hello", 5, &broke), 0);
     CU_ASSERT_EQUAL(output_close(&out), 0);
     CU_ASSERT_EQUAL(read(fd, text, sizeof(text)), 5);
     CU_ASSERT_STRING_EQUAL(text, "hello");
     close(fd);
     unlink(path);
-    CU_ASSERT_EQUAL(output_open(&out, &none, "debugcon", err, sizeof(err)), 0);
+    CU_ASSERT_EQUAL(output_open(&out, &none, "-debugcon", err, sizeof(err)), 0);
     CU_ASSERT_EQUAL(output_write(&out, "hello", 5, &broke), 0);
     CU_ASSERT_EQUAL(output_close(&out), 0);
     file.path = "/nonexistent/x";
-    CU_ASSERT_EQUAL(output_open(&out, &file, "debugcon", err, sizeof(err)), -ENOENT);
+    CU_ASSERT_EQUAL(output_open(&out, &file, "-debugcon", err, sizeof(err)), -ENOENT);
     CU_ASSERT_PTR_NOT_NULL(strstr(err, "-debugcon: cannot write '/nonexistent/x'"));
 }
 
