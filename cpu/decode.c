@@ -171,7 +171,7 @@ static void read_operands(struct insn *in, const ZydisDecodedInstruction *z, con
             if (in->asize == 2)
                 read_address16(in);
             else
-                read_address32(in, bytes[z->raw.modrm.offset + 1], mode);
+                read_address32(in, bytes[z->raw.sib.offset], mode);
         }
     }
     if ((in->has_modrm && in->mod != 3) || moffs)

@@ -212,7 +212,8 @@ static enum class class_of(unsigned vector)
     }
 }
 
-/* Faults push RF = 1, so that an instruction breakpoint does not hit again; traps, aborts and #DB do not. */
+/* Faults push RF = 1, so that an instruction breakpoint does not hit again, and so does the #DF they lead to; traps and
+ * #DB (but general detect) do not. */
 static u32 flags_image(const struct vcpu *v, const struct exception *e)
 {
     u32 flags = vcpu_flags(v);
@@ -222,7 +223,6 @@ static u32 flags_image(const struct vcpu *v, const struct exception *e)
     case VEC_NMI:
     case VEC_BP:
     case VEC_OF:
-    case VEC_DF:
     case VEC_MC: return flags;
     default: return flags | FL_RF;
     }

@@ -381,6 +381,10 @@ static bool wait_halted(struct vcpu *v)
             v->ended = true;
             return false;
         }
+        if (v->env->halt) {
+            v->env->halt(v->env->machine, v);
+            continue;
+        }
         ns = lapic_next_deadline(v);
         participant_park(&v->p);
         participant_sleep(&v->p, seen, ns == ~(u64)0 ? ns : ns + j->epoch);
@@ -414,6 +418,8 @@ static void set_budget(struct vcpu *v, u64 put_off)
         n = MIN(n, watch - pos);
     if (v->env->icount_limit > pos)
         n = MIN(n, v->env->icount_limit - pos);
+    if (v->env->turn_left)
+        n = MIN(n, v->env->turn_left(v->env->machine, v));
     participant_set_budget(&v->p, pos, n);
 }
 
@@ -441,7 +447,7 @@ bool vcpu_boundary(struct vcpu *v)
         return false;
     }
     if (env->turn)
-        put_off = MIN(put_off, env->turn(env->machine, v));
+        env->turn(env->machine, v);
     else
         mind_the_token(v);
     v->paused = false;

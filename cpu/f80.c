@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Conversions, rounding to integers and comparison of 80-bit numbers, in integer arithmetic: exact, and
- * cheaper than a round through the host's FPU with its control word changed. Intel SDM vol. 1 §4.2, §4.8.
+ * Conversions, rounding to integers and comparison of 80-bit numbers, in integer arithmetic: exact,
+ * and cheaper than a round through the host's FPU with its control word changed. Intel SDM vol. 1
+ * §4.2, §4.8.
  */
 #include "cpu/f80.h"
 
@@ -47,7 +48,8 @@ struct f80 f80_from_int(i64 x)
     return f80_make((x < 0) << 15 | (unsigned)(F80_BIAS + 63 - shift), magnitude << shift);
 }
 
-/* Does the magnitude go up? `rest`: what is cut off, as a fraction of 2^64; `sticky`: less than that is cut off. */
+/* Does the magnitude go up? `rest`: what is cut off, as a fraction of 2^64; `sticky`: less than
+ * that is cut off. */
 static bool rounds_up(enum f80_rounding rc, bool sign, bool odd, u64 rest, bool sticky)
 {
     switch (rc) {

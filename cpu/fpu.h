@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The x87 state as a whole: reset values, the words that are kept in parts, the memory images of FXSAVE and XSAVE,
- * and what the SSE side needs to touch MMX registers. Intel SDM vol. 1 §8.1, §9.5, §10.5, §13.
+ * The x87 state as a whole: reset values, the words that are kept in parts, the memory images of
+ * FXSAVE and XSAVE, and what the SSE side needs to touch MMX registers. Intel SDM vol. 1 §8.1,
+ * §9.5, §10.5, §13.
  */
 #ifndef CPU_FPU_H
 #define CPU_FPU_H
@@ -20,8 +21,8 @@ void fpu_reset(struct fpu *f);
 /* What FNINIT does. */
 void fpu_init(struct fpu *f);
 
-/* The status word with TOP in it, and back. Setting recomputes ES and B from the exception bits and f->cw,
- * so set the control word first. */
+/* The status word with TOP in it, and back. Setting recomputes ES and B from the exception bits and
+ * f->cw, so set the control word first. */
 u16 fpu_status(const struct fpu *f);
 void fpu_set_status(struct fpu *f, u16 sw);
 /* The control word; reserved bits get their fixed values, ES follows. */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The x87 state as a whole: reset, status and tag words, and the checks before x87, MMX and SSE instructions.
+ * The x87 state as a whole: reset, status and tag words, and the checks before x87, MMX and SSE
+ * instructions.
  *
- * TOP and the tags live apart from the status word, because every instruction uses them. One tag bit per
- * physical register says "not empty"; the other values of the tag word are computed when it is stored,
- * as all CPUs since the 486 do. ES and B are kept equal, and equal to "an unmasked exception bit is set".
- * Intel SDM vol. 1 §8.1, vol. 3 §2.5 (CR0.EM, MP, TS, NE), table 9-1.
+ * TOP and the tags live apart from the status word, because every instruction uses them. One tag
+ * bit per physical register says "not empty"; the other values of the tag word are computed when it
+ * is stored, as all CPUs since the 486 do. ES and B are kept equal, and equal to "an unmasked
+ * exception bit is set". Intel SDM vol. 1 §8.1, vol. 3 §2.5 (CR0.EM, MP, TS, NE), table 9-1.
  */
 #include "cpu/exec.h"
 #include "cpu/x87.h"

@@ -32,6 +32,7 @@ static struct uop *emit_branch(struct lift_state *l, unsigned op)
     u->imm = branch_target(l);
     u->imm2 = l->next_rip;
     u->osize = lift_size_default64(l);
+    u->ss = true; /* if it accesses memory at all, and has no operand of its own there */
     l->end = true;
     return u;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lifting of x87, MMX, FXSAVE and XSAVE instructions: one micro-op each, whose id is the row's argument.
+ * Lifting of x87, MMX, FXSAVE and XSAVE instructions: one micro-op each, whose id is the row's
+ * argument.
  *
- * Whether the FPU is usable is part of the block's key (KEY_FPU), so usable code pays no check of CR0; elsewhere
- * a micro-op in front raises #NM or #UD. Pending x87 faults are state, not mode: each handler looks at ES.
+ * Whether the FPU is usable is part of the block's key (KEY_FPU), so usable code pays no check of
+ * CR0; elsewhere a micro-op in front raises #NM or #UD. Pending x87 faults are state, not mode:
+ * each handler looks at ES.
  */
 #include "cpu/lift.h"
 #include "cpu/uops.h"

@@ -2,12 +2,13 @@
 /*
  * FXSAVE, FXRSTOR, XSAVE, XSAVEOPT, XRSTOR, XGETBV, XSETBV.
  *
- * The area is laid out as SDM vol. 1 table 10-2; XSAVE adds a header of 64 bytes (standard format, components x87 and SSE
- * only). The whole area is probed before anything is read or written. Bytes that the layout does not define stay
- * untouched, but for the six after each x87 register, which are stored as zeros, as CPUs do.
- * Choices: error pointers are always saved (not only while ES is set). With CR4.OSFXSR = 0, FXSAVE and FXRSTOR leave out MXCSR
- * and XMM (AMD). XINUSE of a component says whether it differs from its initial state; XSAVEOPT skips components that
- * do not, and nothing else. MXCSR belongs to the SSE component but not to its XINUSE. Outside 64-bit code
+ * The area is laid out as SDM vol. 1 table 10-2; XSAVE adds a header of 64 bytes (standard format,
+ * components x87 and SSE only). The whole area is probed before anything is read or written. Bytes
+ * that the layout does not define stay untouched, but for the six after each x87 register, which
+ * are stored as zeros, as CPUs do. Choices: error pointers are always saved (not only while ES is
+ * set). With CR4.OSFXSR = 0, FXSAVE and FXRSTOR leave out MXCSR and XMM (AMD). XINUSE of a
+ * component says whether it differs from its initial state; XSAVEOPT skips components that do not,
+ * and nothing else. MXCSR belongs to the SSE component but not to its XINUSE. Outside 64-bit code
  * XMM8 to XMM15 are neither saved, restored nor looked at. Misalignment is #GP, never #AC.
  * SDM vol. 1 §10.5, §13; vol. 2 FXSAVE to XSETBV.
  */
@@ -22,7 +23,7 @@ static unsigned visible_xmm(const struct vcpu *v)
     return vcpu_is_code64(v) ? 16 : 8;
 }
 
-/* --- The two components -------------------------------------------------------------------------- */
+/* --- The two components ------------------------------------------------------------------------- */
 
 /* x87 in bytes 0..23 and 32..159 of the area image. */
 static void put_x87(const struct vcpu *v, u8 *image, bool wide)
@@ -61,8 +62,8 @@ static bool x87_in_use(const struct vcpu *v)
     const struct fpu *f = &v->fpu;
     static const struct f80 zero[8];
 
-    return f->cw != FPU_CW_INIT || f->sw || f->top || f->tag || f->opcode || f->ip || f->dp || f->cs || f->ds ||
-           memcmp(f->st, zero, sizeof(zero));
+    return f->cw != FPU_CW_INIT || f->sw || f->top || f->tag || f->opcode || f->ip || f->dp ||
+           f->cs || f->ds || memcmp(f->st, zero, sizeof(zero));
 }
 
 static bool sse_in_use(const struct vcpu *v)
@@ -96,7 +97,8 @@ static void write_xmm(struct vcpu *v, const struct uop *u, gla_t a)
 }
 
 /* Address of the area; checked for alignment and access. */
-static gla_t area(struct vcpu *v, const struct uop *u, unsigned size, unsigned align, enum mmu_access access)
+static gla_t area(struct vcpu *v, const struct uop *u, unsigned size, unsigned align,
+                  enum mmu_access access)
 {
     gla_t a = vcpu_address(v, u, size, access);
 
@@ -106,7 +108,7 @@ static gla_t area(struct vcpu *v, const struct uop *u, unsigned size, unsigned a
     return a;
 }
 
-/* --- FXSAVE, FXRSTOR --------------------------------------------------------------------------- */
+/* --- FXSAVE, FXRSTOR ---------------------------------------------------------------------------- */
 
 static void begin_fx(struct vcpu *v, const struct uop *u)
 {
@@ -145,7 +147,7 @@ void uop_fxrstor(struct vcpu *v, const struct uop *u)
     uop_next(v, u);
 }
 
-/* --- XSAVE, XSAVEOPT, XRSTOR ------------------------------------------------------------------- */
+/* --- XSAVE, XSAVEOPT, XRSTOR -------------------------------------------------------------------- */
 
 /* Checks of all XSAVE instructions; returns the requested-feature bitmap. */
 static u64 begin_x(struct vcpu *v, const struct uop *u)
@@ -207,7 +209,8 @@ void uop_xrstor(struct vcpu *v, const struct uop *u)
     u64 xstate_bv = load_le64(image + AREA_HEADER);
     u32 mxcsr = load_le32(image + OFF_MXCSR);
     /* XCOMP_BV (no compacted format) and the next 8 bytes must be 0. */
-    if ((xstate_bv & ~v->xcr0) || load_le64(image + AREA_HEADER + 8) || load_le64(image + AREA_HEADER + 16))
+    if ((xstate_bv & ~v->xcr0) || load_le64(image + AREA_HEADER + 8) ||
+        load_le64(image + AREA_HEADER + 16))
         vcpu_raise_err(v, VEC_GP, 0);
     if ((rfbm & XCR0_SSE) && (mxcsr & ~FPU_MXCSR_MASK))
         vcpu_raise_err(v, VEC_GP, 0);
@@ -225,7 +228,7 @@ void uop_xrstor(struct vcpu *v, const struct uop *u)
     uop_next(v, u);
 }
 
-/* --- XCR0 -------------------------------------------------------------------------------------- */
+/* --- XCR0 --------------------------------------------------------------------------------------- */
 
 void uop_xgetbv(struct vcpu *v, const struct uop *u)
 {

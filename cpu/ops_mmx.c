@@ -2,11 +2,12 @@
 /*
  * MMX instructions, with those that SSE, SSE2 and SSSE3 added on MMX registers.
  *
- * Never executed by the host's MMX (that would disturb its x87): an operand is the low half of an SSE2 register, or,
- * for the SSSE3 ones, an array of elements. Every instruction but EMMS leaves TOP = 0 and all registers tagged
- * valid, and a written register gets FFFF as sign and exponent (SDM vol. 1 §9.5, vol. 3 §12.2), after its
- * memory access. MASKMOVQ writes just the selected bytes, but all eight must be writable if any is
- * selected; with none selected it does not access memory. SDM vol. 2.
+ * Never executed by the host's MMX (that would disturb its x87): an operand is the low half of an
+ * SSE2 register, or, for the SSSE3 ones, an array of elements. Every instruction but EMMS leaves
+ * TOP = 0 and all registers tagged valid, and a written register gets FFFF as sign and exponent
+ * (SDM vol. 1 §9.5, vol. 3 §12.2), after its memory access. MASKMOVQ writes just the selected
+ * bytes, but all eight must be writable if any is selected; with none selected it does not access
+ * memory. SDM vol. 2.
  */
 #include <emmintrin.h>
 
@@ -66,18 +67,19 @@ static inline u64 high(__m128i x)
     return low(_mm_unpackhi_epi64(x, x));
 }
 
-/* A handler for dst = f(dst, source); the expression knows a and b, as numbers and as SSE2 operands. */
-#define MMX(name, size, expression)                                                                                    \
-    void uop_mmx_##name(struct vcpu *v, const struct uop *u)                                                           \
-    {                                                                                                                  \
-        u64 b = source(v, u, size), a = mm_get(v, u->dst);                                                             \
-        __m128i xa = xmm(a), xb = xmm(b);                                                                              \
-        (void)xa, (void)xb;                                                                                            \
-        finish(v, u->dst, expression);                                                                                 \
-        uop_next(v, u);                                                                                                \
+/* A handler for dst = f(dst, source); the expression knows a and b, as numbers and as SSE2
+ * operands. */
+#define MMX(name, size, expression)                                                                \
+    void uop_mmx_##name(struct vcpu *v, const struct uop *u)                                       \
+    {                                                                                              \
+        u64 b = source(v, u, size), a = mm_get(v, u->dst);                                         \
+        __m128i xa = xmm(a), xb = xmm(b);                                                          \
+        (void)xa, (void)xb;                                                                        \
+        finish(v, u->dst, expression);                                                             \
+        uop_next(v, u);                                                                            \
     }
 
-/* --- Whole registers and elements with an SSE2 counterpart ------------------------------------- */
+/* --- Whole registers and elements with an SSE2 counterpart -------------------------------------- */
 
 MMX(movq, 8, b)
 MMX(pand, 8, a &b)
@@ -131,7 +133,7 @@ MMX(packsswb, 8, low(_mm_packs_epi16(_mm_unpacklo_epi64(xa, xb), xa)))
 MMX(packuswb, 8, low(_mm_packus_epi16(_mm_unpacklo_epi64(xa, xb), xa)))
 MMX(packssdw, 8, low(_mm_packs_epi32(_mm_unpacklo_epi64(xa, xb), xa)))
 
-/* --- Shifts ------------------------------------------------------------------------------------ */
+/* --- Shifts ------------------------------------------------------------------------------------- */
 
 MMX(psrlw, 8, low(_mm_srl_epi16(xa, xb)))
 MMX(psrld, 8, low(_mm_srl_epi32(xa, xb)))
@@ -143,12 +145,12 @@ MMX(pslld, 8, low(_mm_sll_epi32(xa, xb)))
 MMX(psllq, 8, low(_mm_sll_epi64(xa, xb)))
 
 /* By an immediate: the register is ModRM.rm. */
-#define MMX_SHIFT(name, intrinsic)                                                                                     \
-    void uop_mmx_##name##_i(struct vcpu *v, const struct uop *u)                                                       \
-    {                                                                                                                  \
-        x87_begin(v, u);                                                                                               \
-        finish(v, u->src, low(intrinsic(xmm(mm_get(v, u->src)), xmm((u8)u->imm))));                                    \
-        uop_next(v, u);                                                                                                \
+#define MMX_SHIFT(name, intrinsic)                                                                 \
+    void uop_mmx_##name##_i(struct vcpu *v, const struct uop *u)                                   \
+    {                                                                                              \
+        x87_begin(v, u);                                                                           \
+        finish(v, u->src, low(intrinsic(xmm(mm_get(v, u->src)), xmm((u8)u->imm))));                \
+        uop_next(v, u);                                                                            \
     }
 
 MMX_SHIFT(psrlw, _mm_srl_epi16)
@@ -160,7 +162,7 @@ MMX_SHIFT(psllw, _mm_sll_epi16)
 MMX_SHIFT(pslld, _mm_sll_epi32)
 MMX_SHIFT(psllq, _mm_sll_epi64)
 
-/* --- SSSE3 ------------------------------------------------------------------------------------- */
+/* --- SSSE3 -------------------------------------------------------------------------------------- */
 
 static i16 saturate16(i32 x)
 {
@@ -246,9 +248,17 @@ static u64 align_right(u64 a, u64 b, unsigned count)
     return (u64)(((unsigned __int128)a << 64 | b) >> 8 * count);
 }
 
-#define OPERANDS (union mm){.q = a}, (union mm){.q = b}
+#define OPERANDS                                                                                   \
+    (union mm){.q = a}, (union mm)                                                                 \
+    {                                                                                              \
+        .q = b                                                                                     \
+    }
 /* PABSx is the sign of an operand applied to itself. */
-#define TWICE_B (union mm){.q = b}, (union mm){.q = b}
+#define TWICE_B                                                                                    \
+    (union mm){.q = b}, (union mm)                                                                 \
+    {                                                                                              \
+        .q = b                                                                                     \
+    }
 
 MMX(pshufb, 8, shuffle_bytes(OPERANDS))
 MMX(phaddw, 8, horizontal_w(OPERANDS, 1, false))
@@ -267,7 +277,7 @@ MMX(pabsw, 8, sign_w(TWICE_B))
 MMX(pabsd, 8, sign_d(TWICE_B))
 MMX(palignr, 8, align_right(a, b, (u8)u->imm))
 
-/* --- Moves ------------------------------------------------------------------------------------- */
+/* --- Moves -------------------------------------------------------------------------------------- */
 
 void uop_mmx_pshufw(struct vcpu *v, const struct uop *u)
 {
@@ -290,7 +300,8 @@ void uop_mmx_movd_load(struct vcpu *v, const struct uop *u)
     unsigned size = general_size(u);
 
     x87_begin(v, u);
-    u64 value = u->aux2 ? mmu_read(&v->mmu, vcpu_address(v, u, size, MMU_READ), size, u) : v->r[u->src];
+    u64 value =
+        u->aux2 ? mmu_read(&v->mmu, vcpu_address(v, u, size, MMU_READ), size, u) : v->r[u->src];
     finish(v, u->dst, size == 8 ? value : (u32)value);
     uop_next(v, u);
 }

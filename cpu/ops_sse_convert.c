@@ -13,7 +13,8 @@
 #include "cpu/sse_fp.h"
 #include "cpu/uops.h"
 
-#define KIND_NONE SSE_KIND(SSE_OP_NONE, SSE_F32, 0)
+#define FROM_INT_KIND SSE_KIND(SSE_OP_FROMINT, SSE_F32, 1)
+#define TO_INT_KIND(fmt, n) SSE_KIND(SSE_OP_TOINT, SSE_##fmt, n)
 
 /* --- Integer from a general register or memory --- */
 
@@ -35,9 +36,9 @@ FROM_INT(si2sd64, cvtsi2sdq, u64)
         __m128i *d = sse_reg(v, u->dst);                                                           \
                                                                                                    \
         if (u->osize == 8)                                                                         \
-            *d = sse_fp(v, u, *d, sse_low64(x), 0, f64, KIND_NONE);                                \
+            *d = sse_fp(v, u, *d, sse_low64(x), 0, f64, FROM_INT_KIND);                            \
         else                                                                                       \
-            *d = sse_fp(v, u, *d, sse_low64(x), 0, f32, KIND_NONE);                                \
+            *d = sse_fp(v, u, *d, sse_low64(x), 0, f32, FROM_INT_KIND);                            \
     }                                                                                              \
     void op_sse_##name##_r(struct vcpu *v, const struct uop *u)                                    \
     {                                                                                              \
@@ -76,9 +77,9 @@ FROM_INT_OPS(cvtsi2sd, do_si2sd32, do_si2sd64)
         __m128i r;                                                                                 \
                                                                                                    \
         if (u->osize == 8)                                                                         \
-            r = sse_fp(v, u, b, b, 0, do_##insn##64, KIND_NONE);                                   \
+            r = sse_fp(v, u, b, b, 0, do_##insn##64, TO_INT_KIND(F64, 1));                         \
         else                                                                                       \
-            r = sse_fp(v, u, b, b, 0, do_##insn##32, KIND_NONE);                                   \
+            r = sse_fp(v, u, b, b, 0, do_##insn##32, TO_INT_KIND(F32, 1));                         \
         v->r[u->dst] = sse_to64(r);                                                                \
     }                                                                                              \
     void op_sse_##insn##_r(struct vcpu *v, const struct uop *u)                                    \
@@ -98,6 +99,7 @@ TO_INT_OPS(cvttsd2si, 8)
 
 /* --- Compares into EFLAGS --- */
 
+#define COMPARE_KIND(bytes) SSE_KIND(SSE_OP_COMPARE, (bytes) == 8 ? SSE_F64 : SSE_F32, 1)
 #define COMPARE(insn, bytes)                                                                       \
     static inline __m128i do_##insn(__m128i a, __m128i b, unsigned imm)                            \
     {                                                                                              \
@@ -111,14 +113,14 @@ TO_INT_OPS(cvttsd2si, 8)
     {                                                                                              \
         __m128i a = *sse_reg(v, u->dst), b = *sse_reg(v, u->src);                                  \
                                                                                                    \
-        v->cc = (u32)sse_to64(sse_fp(v, u, a, b, 0, do_##insn, KIND_NONE));                        \
+        v->cc = (u32)sse_to64(sse_fp(v, u, a, b, 0, do_##insn, COMPARE_KIND(bytes)));              \
         uop_next(v, u);                                                                            \
     }                                                                                              \
     void op_sse_##insn##_m(struct vcpu *v, const struct uop *u)                                    \
     {                                                                                              \
         __m128i a = *sse_reg(v, u->dst), b = sse_load(v, u, bytes);                                \
                                                                                                    \
-        v->cc = (u32)sse_to64(sse_fp(v, u, a, b, 0, do_##insn, KIND_NONE));                        \
+        v->cc = (u32)sse_to64(sse_fp(v, u, a, b, 0, do_##insn, COMPARE_KIND(bytes)));              \
         uop_next(v, u);                                                                            \
     }
 COMPARE(comiss, 4)
@@ -151,7 +153,7 @@ static inline void pi2ps(struct vcpu *v, const struct uop *u, u64 x)
 {
     __m128i b = sse_low64(x);
 
-    v->fpu.xmm[u->dst].q[0] = sse_to64(sse_fp(v, u, b, b, 0, do_pi2ps, KIND_NONE));
+    v->fpu.xmm[u->dst].q[0] = sse_to64(sse_fp(v, u, b, b, 0, do_pi2ps, FROM_INT_KIND));
 }
 
 void op_sse_cvtpi2ps_r(struct vcpu *v, const struct uop *u)
@@ -172,7 +174,7 @@ static inline void pi2pd(struct vcpu *v, const struct uop *u, u64 x)
 {
     __m128i b = sse_low64(x);
 
-    *sse_reg(v, u->dst) = sse_fp(v, u, b, b, 0, do_pi2pd, KIND_NONE);
+    *sse_reg(v, u->dst) = sse_fp(v, u, b, b, 0, do_pi2pd, FROM_INT_KIND);
 }
 
 void op_sse_cvtpi2pd_r(struct vcpu *v, const struct uop *u)
@@ -199,7 +201,7 @@ void op_sse_cvtpi2pd_m(struct vcpu *v, const struct uop *u)
     }                                                                                              \
     static inline void name(struct vcpu *v, const struct uop *u, __m128i b)                        \
     {                                                                                              \
-        u64 x = sse_to64(sse_fp(v, u, b, b, 0, do_##name, KIND_NONE));                             \
+        u64 x = sse_to64(sse_fp(v, u, b, b, 0, do_##name, TO_INT_KIND(F32, 2)));                   \
                                                                                                    \
         fpu_enter_mmx(v);                                                                          \
         fpu_set_mm(v, u->dst, x);                                                                  \

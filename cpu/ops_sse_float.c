@@ -74,8 +74,8 @@ ROUND(roundpd)
 ROUND(roundss)
 ROUND(roundsd)
 
-#define SSE_FPI(name, bytes)                                                                       \
-    SSE_PAIR(name, bytes, (unsigned)u->imm, SSE_KIND(SSE_OP_NONE, SSE_F32, 0))
+#define SSE_FPI(name, bytes, op, fmt, n)                                                           \
+    SSE_PAIR(name, bytes, (unsigned)u->imm, SSE_KIND(SSE_OP_##op, SSE_##fmt, n))
 #include "cpu/sse_ops.def"
 
 /* --- Dot products --- */

@@ -51,111 +51,131 @@
 #include "cpu/sse_ops.def"
 
 /* --- With an immediate ---
- * Operands come by value as unions, which the compiler keeps in registers or on the stack as it
- * likes.
+ * Results are put together in registers: reading 16 bytes back from smaller stores would stall.
  */
 
-static inline union xmm pshufd(union xmm a, union xmm b, unsigned imm)
+static inline __m128i gather32(u32 e0, u32 e1, u32 e2, u32 e3)
 {
-    for (unsigned i = 0; i < 4; i++)
-        a.d[i] = b.d[(imm >> (2 * i)) & 3];
-    return a;
+    return _mm_set_epi32((int)e3, (int)e2, (int)e1, (int)e0);
 }
 
-static inline union xmm pshuflw(union xmm a, union xmm b, unsigned imm)
+static inline __m128i gather64(u64 e0, u64 e1)
 {
-    a.q[1] = b.q[1];
-    for (unsigned i = 0; i < 4; i++)
-        a.w[i] = b.w[(imm >> (2 * i)) & 3];
-    return a;
+    return _mm_set_epi64x((long long)e1, (long long)e0);
 }
 
-static inline union xmm pshufhw(union xmm a, union xmm b, unsigned imm)
+static inline __m128i pshufd(__m128i a, __m128i b, unsigned imm)
 {
-    a.q[0] = b.q[0];
-    for (unsigned i = 0; i < 4; i++)
-        a.w[4 + i] = b.w[4 + ((imm >> (2 * i)) & 3)];
-    return a;
+    union xmm x = sse_union(b);
+
+    (void)a;
+    return gather32(x.d[imm & 3], x.d[(imm >> 2) & 3], x.d[(imm >> 4) & 3], x.d[(imm >> 6) & 3]);
 }
 
-static inline union xmm shufps(union xmm a, union xmm b, unsigned imm)
+/* The four words of q, picked by imm. */
+static inline u64 shuffle_words(u64 q, unsigned imm)
 {
-    union xmm r;
+    u64 r = 0;
 
-    r.d[0] = a.d[imm & 3];
-    r.d[1] = a.d[(imm >> 2) & 3];
-    r.d[2] = b.d[(imm >> 4) & 3];
-    r.d[3] = b.d[(imm >> 6) & 3];
+    for (unsigned i = 0; i < 4; i++)
+        r |= (q >> 16 * ((imm >> 2 * i) & 3) & 0xffff) << 16 * i;
     return r;
 }
 
-static inline union xmm shufpd(union xmm a, union xmm b, unsigned imm)
+static inline __m128i pshuflw(__m128i a, __m128i b, unsigned imm)
 {
-    a.q[0] = a.q[imm & 1];
-    a.q[1] = b.q[(imm >> 1) & 1];
-    return a;
+    union xmm x = sse_union(b);
+
+    (void)a;
+    return gather64(shuffle_words(x.q[0], imm), x.q[1]);
+}
+
+static inline __m128i pshufhw(__m128i a, __m128i b, unsigned imm)
+{
+    union xmm x = sse_union(b);
+
+    (void)a;
+    return gather64(x.q[0], shuffle_words(x.q[1], imm));
+}
+
+static inline __m128i shufps(__m128i a, __m128i b, unsigned imm)
+{
+    union xmm x = sse_union(a), y = sse_union(b);
+
+    return gather32(x.d[imm & 3], x.d[(imm >> 2) & 3], y.d[(imm >> 4) & 3], y.d[(imm >> 6) & 3]);
+}
+
+static inline __m128i shufpd(__m128i a, __m128i b, unsigned imm)
+{
+    union xmm x = sse_union(a), y = sse_union(b);
+
+    return gather64(x.q[imm & 1], y.q[(imm >> 1) & 1]);
 }
 
 /* 16 bytes of b (low) and a (high) from byte imm; zeros come in behind a. */
-static inline union xmm palignr(union xmm a, union xmm b, unsigned imm)
+static inline __m128i palignr(__m128i a, __m128i b, unsigned imm)
 {
-    union xmm both[4] = {b, a};
-    union xmm r;
+    __m128i both[4] = {b, a, _mm_setzero_si128(), _mm_setzero_si128()};
 
-    memcpy(&r, (u8 *)both + MIN(imm, 32u), 16);
-    return r;
+    return _mm_loadu_si128((const __m128i *)((const u8 *)both + MIN(imm, 32u)));
 }
 
-static inline union xmm pblendw(union xmm a, union xmm b, unsigned imm)
+/* Bits of b where mask is set, of a elsewhere. */
+static inline __m128i choose(__m128i a, __m128i b, __m128i mask)
 {
-    for (unsigned i = 0; i < 8; i++)
-        a.w[i] = imm >> i & 1 ? b.w[i] : a.w[i];
-    return a;
+    return _mm_or_si128(_mm_andnot_si128(mask, a), _mm_and_si128(mask, b));
 }
 
-static inline union xmm blendps(union xmm a, union xmm b, unsigned imm)
+static inline __m128i pblendw(__m128i a, __m128i b, unsigned imm)
 {
-    for (unsigned i = 0; i < 4; i++)
-        a.d[i] = imm >> i & 1 ? b.d[i] : a.d[i];
-    return a;
+    const __m128i bit = _mm_set_epi16(128, 64, 32, 16, 8, 4, 2, 1);
+
+    return choose(a, b, _mm_cmpeq_epi16(_mm_and_si128(_mm_set1_epi16((short)imm), bit), bit));
 }
 
-static inline union xmm blendpd(union xmm a, union xmm b, unsigned imm)
+static inline __m128i blendps(__m128i a, __m128i b, unsigned imm)
 {
-    for (unsigned i = 0; i < 2; i++)
-        a.q[i] = imm >> i & 1 ? b.q[i] : a.q[i];
-    return a;
+    const __m128i bit = _mm_set_epi32(8, 4, 2, 1);
+
+    return choose(a, b, _mm_cmpeq_epi32(_mm_and_si128(_mm_set1_epi32((int)imm), bit), bit));
+}
+
+static inline __m128i blendpd(__m128i a, __m128i b, unsigned imm)
+{
+    return choose(a, b, gather64(-(u64)(imm & 1), -(u64)(imm >> 1 & 1)));
 }
 
 /* Eight sums of absolute differences of four bytes: b's block is fixed, a's slides. */
-static inline union xmm mpsadbw(union xmm a, union xmm b, unsigned imm)
+static inline __m128i mpsadbw(__m128i a, __m128i b, unsigned imm)
 {
     unsigned oa = imm & 4, ob = (imm & 3) * 4;
-    union xmm r;
+    union xmm x = sse_union(a), y = sse_union(b), r;
 
     for (unsigned i = 0; i < 8; i++) {
         unsigned sum = 0;
 
         for (unsigned k = 0; k < 4; k++) {
-            int d = a.b[oa + i + k] - b.b[ob + k];
+            int d = x.b[oa + i + k] - y.b[ob + k];
             sum += (unsigned)(d < 0 ? -d : d);
         }
         r.w[i] = (u16)sum;
     }
-    return r;
+    return _mm_load_si128((const __m128i *)&r);
 }
 
 #define SSE_IMM(name)                                                                              \
     void op_sse_##name##_r(struct vcpu *v, const struct uop *u)                                    \
     {                                                                                              \
-        v->fpu.xmm[u->dst] = name(v->fpu.xmm[u->dst], v->fpu.xmm[u->src], (unsigned)u->imm);       \
+        __m128i *d = sse_reg(v, u->dst);                                                           \
+                                                                                                   \
+        *d = name(*d, *sse_reg(v, u->src), (unsigned)u->imm);                                      \
         uop_next(v, u);                                                                            \
     }                                                                                              \
     void op_sse_##name##_m(struct vcpu *v, const struct uop *u)                                    \
     {                                                                                              \
-        union xmm b = sse_union(sse_load128(v, u));                                                \
+        __m128i *d = sse_reg(v, u->dst), b = sse_load128(v, u);                                    \
                                                                                                    \
-        v->fpu.xmm[u->dst] = name(v->fpu.xmm[u->dst], b, (unsigned)u->imm);                        \
+        *d = name(*d, b, (unsigned)u->imm);                                                        \
         uop_next(v, u);                                                                            \
     }
 #include "cpu/sse_ops.def"

@@ -2,16 +2,17 @@
 /*
  * x87 basic arithmetic, comparison and the simple functions of ST(0).
  *
- * The rounding operations run on the host (x87_host.c); comparisons, FRNDINT, FXTRACT and FPREM are exact and done
- * with integers. FPREM's partial reduction is implementation-dependent in the manuals (32 to 63 exponent
- * steps); here it is always 32 + (difference mod 32), AMD's choice. Condition codes that the manuals leave undefined keep
- * their value (arithmetic), or are 0 (C0, C1 and C3 of an incomplete FPREM).
- * Intel SDM vol. 2 FADD to FXTRACT; vol. 1 §8.3.5 to §8.3.8, §8.5.
+ * The rounding operations run on the host (x87_host.c); comparisons, FRNDINT and FXTRACT are exact
+ * and done with integers. Where vendors differ, AMD's way is taken, as the CPUID vendor is AMD:
+ * comparisons set the condition codes (or EFLAGS) even when an unmasked IE or DE stops the pops,
+ * and FCOMI changes C1 for stack faults only. Condition codes that arithmetic leaves undefined keep
+ * their value. Intel SDM vol. 2 FADD to FXTRACT; vol. 1 §8.3.5 to §8.3.8, §8.5.
  */
 #include "cpu/uops.h"
 #include "cpu/x87.h"
 
-/* --- Addition to division ---------------------------------------------------------------------- */
+/* --- Addition to division -----------------------------------------------------------------------
+ */
 
 /* Deliver an operation's result to ST(i). Returns whether the instruction completes (and pops). */
 static bool deliver(struct vcpu *v, unsigned i, struct f80 r, unsigned flags)
@@ -28,7 +29,8 @@ static bool deliver_underflow(struct vcpu *v, unsigned i)
 }
 
 /* ST(dst) = ST(dst) op ST(other) */
-static bool arith_reg(struct vcpu *v, const struct uop *u, unsigned dst, unsigned other, unsigned op)
+static bool arith_reg(struct vcpu *v, const struct uop *u, unsigned dst, unsigned other,
+                      unsigned op)
 {
     struct f80 r;
 
@@ -65,9 +67,11 @@ void uop_x87_arith_sti_pop(struct vcpu *v, const struct uop *u)
     uop_next(v, u);
 }
 
-typedef unsigned host_arith_mem(struct f80 *r, struct f80 a, u64 b, unsigned size, enum x87_arith op, u16 cw);
+typedef unsigned host_arith_mem(struct f80 *r, struct f80 a, u64 b, unsigned size,
+                                enum x87_arith op, u16 cw);
 
-static inline void arith_mem(struct vcpu *v, const struct uop *u, unsigned size, host_arith_mem *host)
+static inline void arith_mem(struct vcpu *v, const struct uop *u, unsigned size,
+                             host_arith_mem *host)
 {
     struct f80 r;
 
@@ -106,9 +110,11 @@ void uop_x87_arith_i32(struct vcpu *v, const struct uop *u)
     uop_next(v, u);
 }
 
-/* --- Comparison -------------------------------------------------------------------------------- */
+/* --- Comparison ---------------------------------------------------------------------------------
+ */
 
-/* The result of a comparison as C3, C2, C0: greater 000, less 001, equal 100, unordered 111. *flags gains IE and DE. */
+/* The result of a comparison as C3, C2, C0: greater 000, less 001, equal 100, unordered 111. *flags
+ * gains IE and DE. */
 static unsigned compare(struct f80 a, struct f80 b, bool quiet, unsigned *flags)
 {
     enum f80_class ca = f80_classify(a), cb = f80_classify(b);
@@ -134,10 +140,11 @@ static u32 flags_from_cc(unsigned cc)
     return (cc & SW_C0 ? CC_CF : 0) | (cc & SW_C2 ? CC_PF : 0) | (cc & SW_C3 ? CC_ZF : 0);
 }
 
-/* Common end: ST(0) against b, which has its conversion flags; pops registers afterwards. `empty`: an operand is.
- * The condition codes are set whatever happens; an unmasked fault prevents the pops. FCOMI leaves C1 alone but for
- * stack faults. */
-static void finish_compare(struct vcpu *v, bool empty, struct f80 b, unsigned flags, unsigned how, unsigned pops)
+/* Common end: ST(0) against b, which has its conversion flags; pops registers afterwards. `empty`:
+ * an operand is. The condition codes are set whatever happens; an unmasked fault prevents the pops.
+ * FCOMI leaves C1 alone but for stack faults. */
+static void finish_compare(struct vcpu *v, bool empty, struct f80 b, unsigned flags, unsigned how,
+                           unsigned pops)
 {
     unsigned cc = SW_C3 | SW_C2 | SW_C0, c1 = v->fpu.sw & SW_C1;
 
@@ -156,7 +163,8 @@ static void finish_compare(struct vcpu *v, bool empty, struct f80 b, unsigned fl
         x87_pop(v);
 }
 
-static inline void compare_reg(struct vcpu *v, const struct uop *u, unsigned i, unsigned how, unsigned pops)
+static inline void compare_reg(struct vcpu *v, const struct uop *u, unsigned i, unsigned how,
+                               unsigned pops)
 {
     x87_begin(v, u);
     x87_note(v, u);
@@ -247,7 +255,8 @@ static inline void compare_int(struct vcpu *v, const struct uop *u, unsigned siz
     x87_begin(v, u);
     u64 raw = mmu_read(&v->mmu, vcpu_address(v, u, size, MMU_READ), size, u);
     x87_note_mem(v, u);
-    finish_compare(v, x87_is_empty(v, 0), f80_from_int((i64)sext64(raw, size * 8)), 0, 0, u->aux == 3);
+    finish_compare(v, x87_is_empty(v, 0), f80_from_int((i64)sext64(raw, size * 8)), 0, 0,
+                   u->aux == 3);
 }
 
 void uop_x87_fcom_m32(struct vcpu *v, const struct uop *u)
@@ -277,8 +286,10 @@ void uop_x87_ficom_i32(struct vcpu *v, const struct uop *u)
 void uop_x87_fxam(struct vcpu *v, const struct uop *u)
 {
     static const u16 codes[] = {
-        [F80_ZERO] = SW_C3, [F80_DENORMAL] = SW_C3 | SW_C2, [F80_NORMAL] = SW_C2, [F80_INF] = SW_C2 | SW_C0,
-        [F80_QNAN] = SW_C0, [F80_SNAN] = SW_C0, [F80_UNSUPPORTED] = 0,
+        [F80_ZERO] = SW_C3,    [F80_DENORMAL] = SW_C3 | SW_C2,
+        [F80_NORMAL] = SW_C2,  [F80_INF] = SW_C2 | SW_C0,
+        [F80_QNAN] = SW_C0,    [F80_SNAN] = SW_C0,
+        [F80_UNSUPPORTED] = 0,
     };
 
     x87_begin(v, u);
@@ -289,7 +300,8 @@ void uop_x87_fxam(struct vcpu *v, const struct uop *u)
     uop_next(v, u);
 }
 
-/* --- Functions of ST(0) ------------------------------------------------------------------------ */
+/* --- Functions of ST(0) -------------------------------------------------------------------------
+ */
 
 /* FCHS, FABS: any encoding, only the sign. */
 static inline void change_sign(struct vcpu *v, const struct uop *u, unsigned and, unsigned xor)
@@ -346,7 +358,8 @@ void uop_x87_fscale(struct vcpu *v, const struct uop *u)
     uop_next(v, u);
 }
 
-static struct f80 round_to_integer(struct f80 a, enum f80_rounding rc, bool de_faults, unsigned *flags)
+static struct f80 round_to_integer(struct f80 a, enum f80_rounding rc, bool de_faults,
+                                   unsigned *flags)
 {
     enum f80_class c = f80_classify(a);
 

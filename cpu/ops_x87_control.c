@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * x87 control instructions: the control, status and tag words, FSTENV and FSAVE in their four layouts, FWAIT.
+ * x87 control instructions: the control, status and tag words, FSTENV and FSAVE in their four
+ * layouts, FWAIT.
  *
- * The layout depends on the operand size and on protected mode (64-bit code uses the 32-bit protected
- * one, whatever REX.W). The instructions without a wait do not look at pending faults. FNSTENV and FNSAVE write their whole
- * area in one access, so nothing is committed if it faults. Unused upper halves read as ones, as CPUs store them.
- * In real and virtual-8086 mode FIP and FDP are linear addresses. Intel SDM vol. 1 §8.1.10, fig. 8-9 to 8-12.
+ * The layout depends on the operand size and on protected mode (64-bit code uses the 32-bit
+ * protected one, whatever REX.W). The instructions without a wait do not look at pending faults.
+ * FNSTENV and FNSAVE write their whole area in one access, so nothing is committed if it faults.
+ * Unused upper halves read as ones, as CPUs store them. In real and virtual-8086 mode FIP and FDP
+ * are linear addresses. Intel SDM vol. 1 §8.1.10, fig. 8-9 to 8-12.
  */
 #include "cpu/uops.h"
 #include "cpu/x87.h"
@@ -77,7 +79,7 @@ void uop_x87_fnnop(struct vcpu *v, const struct uop *u)
     uop_next(v, u);
 }
 
-/* --- The environment --------------------------------------------------------------------------- */
+/* --- The environment ---------------------------------------------------------------------------- */
 
 static bool is_protected(const struct vcpu *v)
 {
@@ -109,8 +111,8 @@ static unsigned put_environment(const struct vcpu *v, u8 *e, unsigned osize)
         return 14;
     }
     const u32 words[7] = {
-        0xffff0000u | f->cw, 0xffff0000u | status, 0xffff0000u | tags, (u32)f->ip, (u32)f->opcode << 16 | f->cs,
-        (u32)f->dp, 0xffff0000u | f->ds,
+        0xffff0000u | f->cw,          0xffff0000u | status, 0xffff0000u | tags,  (u32)f->ip,
+        (u32)f->opcode << 16 | f->cs, (u32)f->dp,           0xffff0000u | f->ds,
     };
     memcpy(e, words, sizeof(words));
     if (!is_protected(v)) {

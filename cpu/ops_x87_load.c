@@ -2,17 +2,19 @@
 /*
  * x87 loads, stores, constants and the moves inside the register stack.
  *
- * Loads and integer stores are exact or simple roundings and done with integers; FST to single and double rounds on
- * the host. A store whose unmasked exception forbids the result (IE; OE and UE too, since memory cannot hold a scaled result)
- * writes nothing and does not pop, but memory must be writable all the same, because the address is
- * checked first. FBLD takes digits above 9 at their weight. Intel SDM vol. 2; vol. 1 §4.7, §8.5.
+ * Loads and integer stores are exact or simple roundings and done with integers; FST to single and
+ * double rounds on the host. A store whose unmasked exception forbids the result (IE; OE and UE
+ * too, since memory cannot hold a scaled result) writes nothing and does not pop, but memory must
+ * be writable all the same, because the address is checked first. FBLD takes digits above 9 at
+ * their weight. Intel SDM vol. 2; vol. 1 §4.7, §8.5.
  */
 #include "cpu/uops.h"
 #include "cpu/x87.h"
 
-/* --- Loads ------------------------------------------------------------------------------------- */
+/* --- Loads -------------------------------------------------------------------------------------- */
 
-/* Push a loaded value with its conversion flags (DE). A signalling NaN of `converted` formats is quieted. */
+/* Push a loaded value with its conversion flags (DE). A signalling NaN of `converted` formats is
+ * quieted. */
 static void push(struct vcpu *v, struct f80 value, unsigned flags, bool converted)
 {
     if (!x87_is_empty(v, 7)) {
@@ -117,15 +119,18 @@ void uop_x87_fld_sti(struct vcpu *v, const struct uop *u)
     uop_next(v, u);
 }
 
-/* FLD1 FLDL2T FLDL2E FLDPI FLDLG2 FLDLN2 FLDZ, in opcode order: the value cut to 64 bits, and where the nearest
- * lies. Rounding control applies, inexactness is not reported. */
+/* FLD1 FLDL2T FLDL2E FLDPI FLDLG2 FLDLN2 FLDZ, in opcode order: the value cut to 64 bits, and where
+ * the nearest lies. Rounding control applies, inexactness is not reported. */
 static const struct {
     struct f80 cut;
     bool inexact, nearest_up;
 } constants[8] = {
-    {{F80_INTEGER_BIT, 0x3fff}, false, false},     {{0xd49a784bcd1b8afe, 0x4000}, true, false},
-    {{0xb8aa3b295c17f0bb, 0x3fff}, true, true},    {{0xc90fdaa22168c234, 0x4000}, true, true},
-    {{0x9a209a84fbcff798, 0x3ffd}, true, true},    {{0xb17217f7d1cf79ab, 0x3ffe}, true, true},
+    {{F80_INTEGER_BIT, 0x3fff}, false, false},
+    {{0xd49a784bcd1b8afe, 0x4000}, true, false},
+    {{0xb8aa3b295c17f0bb, 0x3fff}, true, true},
+    {{0xc90fdaa22168c234, 0x4000}, true, true},
+    {{0x9a209a84fbcff798, 0x3ffd}, true, true},
+    {{0xb17217f7d1cf79ab, 0x3ffe}, true, true},
     {{0, 0}, false, false},
 };
 
@@ -135,16 +140,19 @@ void uop_x87_fldconst(struct vcpu *v, const struct uop *u)
     x87_note(v, u);
     struct f80 a = constants[u->src].cut;
     enum f80_rounding rc = x87_rc(v);
-    if (constants[u->src].inexact && (rc == RC_UP || (rc == RC_NEAREST && constants[u->src].nearest_up)))
+    if (constants[u->src].inexact &&
+        (rc == RC_UP || (rc == RC_NEAREST && constants[u->src].nearest_up)))
         a.mant++;
     push(v, a, 0, false);
     uop_next(v, u);
 }
 
-/* --- Stores ------------------------------------------------------------------------------------ */
+/* --- Stores ------------------------------------------------------------------------------------- */
 
-/* The end of every store: `value` goes to memory unless an unmasked exception out of `fatal` is among the flags; then pop. */
-static void store(struct vcpu *v, const struct uop *u, unsigned size, u64 value, unsigned flags, unsigned fatal, bool pop)
+/* The end of every store: `value` goes to memory unless an unmasked exception out of `fatal` is
+ * among the flags; then pop. */
+static void store(struct vcpu *v, const struct uop *u, unsigned size, u64 value, unsigned flags,
+                  unsigned fatal, bool pop)
 {
     gla_t a = vcpu_address(v, u, size, MMU_WRITE);
 
@@ -220,7 +228,8 @@ void uop_x87_fstp_m80(struct vcpu *v, const struct uop *u)
     uop_next(v, u);
 }
 
-/* ST(0) as a signed integer of `size` bytes; the integer indefinite with SW_IE where it does not fit. */
+/* ST(0) as a signed integer of `size` bytes; the integer indefinite with SW_IE where it does not
+ * fit. */
 static u64 to_integer(struct vcpu *v, unsigned size, enum f80_rounding rc, unsigned *flags)
 {
     u64 limit = 1ull << (size * 8 - 1);
@@ -238,7 +247,8 @@ static u64 to_integer(struct vcpu *v, unsigned size, enum f80_rounding rc, unsig
     return f80_sign(a) ? -magnitude : magnitude;
 }
 
-static inline void store_int(struct vcpu *v, const struct uop *u, unsigned size, bool truncate, bool pop)
+static inline void store_int(struct vcpu *v, const struct uop *u, unsigned size, bool truncate,
+                             bool pop)
 {
     unsigned flags = 0;
 
@@ -320,7 +330,7 @@ void uop_x87_fbstp(struct vcpu *v, const struct uop *u)
     uop_next(v, u);
 }
 
-/* --- Inside the stack -------------------------------------------------------------------------- */
+/* --- Inside the stack --------------------------------------------------------------------------- */
 
 static inline void store_sti(struct vcpu *v, const struct uop *u, bool pop)
 {

@@ -2,11 +2,12 @@
 /*
  * FPREM and FPREM1: the exact remainder, at most 63 quotient bits at a time.
  *
- * With D = exponent(ST0) - exponent(ST1): D < 64 completes and gives the low three bits of the quotient in C0, C3, C1
- * (C2 = 0). Otherwise the operand is reduced by N = 32 + (D mod 32) quotient bits and C2 = 1; the manuals leave N to
- * the implementation (32 to 63), this is AMD's. Both instructions truncate in a partial step.
- * The result is always exact, so the only exceptions are IE, DE and, when unmasked, UE (which scales the
- * exponent by 24576). Intel SDM vol. 2 FPREM, FPREM1; AMD APM vol. 5 FPREM.
+ * With D = exponent(ST0) - exponent(ST1): D < 64 completes and gives the low three bits of the
+ * quotient in C0, C3, C1 (C2 = 0). Otherwise the operand is reduced by N = 32 + (D mod 32) quotient
+ * bits and C2 = 1; the manuals leave N to the implementation (32 to 63), this is AMD's. Both
+ * instructions truncate in a partial step. The result is always exact, so the only exceptions are
+ * IE, DE and, when unmasked, UE (which scales the exponent by 24576). Intel SDM vol. 2 FPREM,
+ * FPREM1; AMD APM vol. 5 FPREM.
  */
 #include "cpu/uops.h"
 #include "cpu/x87.h"
@@ -79,7 +80,8 @@ static struct f80 reduce(struct vcpu *v, struct f80 a, struct f80 b, bool neares
     return pack(v, r ? sign : f80_sign(a), r, eb, flags);
 }
 
-static struct f80 remainder_of(struct vcpu *v, struct f80 a, struct f80 b, bool nearest, unsigned *flags)
+static struct f80 remainder_of(struct vcpu *v, struct f80 a, struct f80 b, bool nearest,
+                               unsigned *flags)
 {
     enum f80_class ca = f80_classify(a), cb = f80_classify(b);
     struct f80 r;

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * x87 transcendental instructions: special operands by the manual's tables, all others by x87_math.c.
+ * x87 transcendental instructions: special operands by the manual's tables, all others by
+ * x87_math.c.
  *
- * Choices where the manuals leave one: C1 is the rounding of the value that is computed last (the cosine of
- * FSINCOS, the tangent of FPTAN); F2XM1 outside [-1, 1] leaves a finite operand unchanged and sets PE; FYL2XP1 is y*log2(x+1) for
- * every x > -1. FSIN and its like set C2 and do nothing for |x| >= 2^63.
- * Intel SDM vol. 2 tables 3-21 (F2XM1), 3-30 (FPATAN), 3-57, 3-58 (FYL2X, FYL2XP1), FSIN, FCOS, FPTAN.
+ * Choices where the manuals leave one: C1 is the rounding of the value that is computed last (the
+ * cosine of FSINCOS, the tangent of FPTAN); F2XM1 outside [-1, 1] leaves a finite operand unchanged
+ * and sets PE; FYL2XP1 is y*log2(x+1) for every x > -1. FSIN and its like set C2 and do nothing for
+ * |x| >= 2^63. Intel SDM vol. 2 tables 3-21 (F2XM1), 3-30 (FPATAN), 3-57, 3-58 (FYL2X, FYL2XP1),
+ * FSIN, FCOS, FPTAN.
  */
 #include "cpu/uops.h"
 #include "cpu/x87.h"
 
-/* Operands that no function computes with: NaNs, unsupported ones. An addition on the host yields the manual's result. */
+/* Operands that no function computes with: NaNs, unsupported ones. An addition on the host yields
+ * the manual's result. */
 static bool propagates(struct vcpu *v, struct f80 *r, struct f80 a, struct f80 b, unsigned *flags)
 {
     if (MAX(f80_classify(a), f80_classify(b)) < F80_QNAN)
@@ -36,7 +39,7 @@ static bool denormal_faults(const struct vcpu *v, unsigned flags)
     return flags & ~(unsigned)v->fpu.cw & SW_DE;
 }
 
-/* --- FSIN, FCOS, FSINCOS, FPTAN ---------------------------------------------------------------- */
+/* --- FSIN, FCOS, FSINCOS, FPTAN ----------------------------------------------------------------- */
 
 /* |a| >= 2^63, finite. */
 static bool is_out_of_range(struct f80 a)
@@ -52,9 +55,7 @@ static unsigned trigonometric(struct vcpu *v, struct f80 *r, enum x87_function f
         return flags;
     switch (f80_classify(a)) {
     case F80_INF: return invalid(r);
-    case F80_ZERO:
-        *r = f == X87_COS ? f80_one(false) : a;
-        return 0;
+    case F80_ZERO: *r = f == X87_COS ? f80_one(false) : a; return 0;
     default: break;
     }
     flags = denormal_flag(a);
@@ -63,7 +64,8 @@ static unsigned trigonometric(struct vcpu *v, struct f80 *r, enum x87_function f
     return flags | x87_math(r, f, a, a, v->fpu.cw);
 }
 
-/* The functions with one result (second: none) or two: ST(0) becomes the first, the second is pushed. */
+/* The functions with one result (second: none) or two: ST(0) becomes the first, the second is
+ * pushed. */
 static void trigonometric_op(struct vcpu *v, const struct uop *u, enum x87_function f, bool two)
 {
     struct f80 a = *x87_st(v, 0), first, second = f80_one(false);
@@ -119,7 +121,7 @@ void uop_x87_fptan(struct vcpu *v, const struct uop *u)
     uop_next(v, u);
 }
 
-/* --- F2XM1 ------------------------------------------------------------------------------------- */
+/* --- F2XM1 -------------------------------------------------------------------------------------- */
 
 static unsigned exp2m1(struct vcpu *v, struct f80 *r, struct f80 a)
 {
@@ -164,8 +166,8 @@ void uop_x87_f2xm1(struct vcpu *v, const struct uop *u)
 
 typedef unsigned binary_function(struct vcpu *v, struct f80 *r, struct f80 x, struct f80 y);
 
-/* atan2 of a few exact ratios, scaled to be finite: for infinities (|y| or |x| infinite) 1 stands for infinity and 0 for
- * what is finite beside it. */
+/* atan2 of a few exact ratios, scaled to be finite: for infinities (|y| or |x| infinite) 1 stands
+ * for infinity and 0 for what is finite beside it. */
 static unsigned arctangent(struct vcpu *v, struct f80 *r, struct f80 x, struct f80 y)
 {
     unsigned flags = denormal_flag(x) | denormal_flag(y);
@@ -196,7 +198,8 @@ static unsigned times_special(struct f80 *r, struct f80 y, bool infinite, bool n
 }
 
 /* y * log2(z), z finite, positive, not 1; `above`: z > 1. */
-static unsigned times_log(struct vcpu *v, struct f80 *r, enum x87_function f, struct f80 x, struct f80 y, bool above)
+static unsigned times_log(struct vcpu *v, struct f80 *r, enum x87_function f, struct f80 x,
+                          struct f80 y, bool above)
 {
     unsigned flags = denormal_flag(x) | denormal_flag(y);
     enum f80_class c = f80_classify(y);

@@ -27,8 +27,11 @@ struct vcpu_env {
     void (*deadline)(void *machine, struct vcpu *v, u64 ns);
     /* A vCPU has left its loop. */
     void (*left)(void *machine, struct vcpu *v);
-    /* --sched serial: called at boundary instead of the token queue; returns the instructions until the next one. */
-    u64 (*turn)(void *machine, struct vcpu *v);
+    /* --sched serial instead of run tokens: at each boundary, when the vCPU is halted, and how many instructions
+     * the turn has left. NULL: run tokens. */
+    void (*turn)(void *machine, struct vcpu *v);
+    void (*halt)(void *machine, struct vcpu *v);
+    u64 (*turn_left)(void *machine, struct vcpu *v);
     /* The instruction limit was reached. */
     void (*limit)(void *machine, struct vcpu *v);
 };

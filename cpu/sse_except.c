@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * SSE floating point when the guest's MXCSR is not the usual one: other rounding, DAZ, FTZ, and
- * above all unmasked exceptions.
+ * SSE floating point when flags have to be looked at, or the guest's MXCSR is not the usual one:
+ * other rounding, DAZ, FTZ, and above all unmasked exceptions.
  *
  * The host always runs with everything masked, and what an unmasked exception would have changed is
  * worked out from the flags:
@@ -77,7 +77,7 @@ static u64 execute(const struct element *e, u32 csr, u32 *flags)
     case SSE_OP_DIV: r = e->is64 ? div64(a, b) : div32(a, b); break;
     default: r = narrow(a, b); break;
     }
-    *flags = sse_get_csr(flags) & MXCSR_FLAGS;
+    *flags = sse_get_csr() & MXCSR_FLAGS;
     sse_reset_csr();
     return sse_to64(r);
 }
@@ -206,16 +206,18 @@ __m128i sse_fp_strict(struct vcpu *v, const struct uop *u, __m128i a, __m128i b,
 {
     u32 csr = v->fpu.mxcsr, flags;
     u32 unmasked = ~(csr >> MXCSR_MASK_SHIFT) & MXCSR_FLAGS;
+    u32 control = csr & (MXCSR_RC | MXCSR_DAZ | MXCSR_FTZ);
     __m128i r;
 
-    sse_set_csr((csr & (MXCSR_RC | MXCSR_DAZ | MXCSR_FTZ)) | MXCSR_MASKS);
+    sse_set_csr(control | MXCSR_MASKS);
     r = fn(a, b, imm);
-    flags = sse_get_csr(&v->host_csr) & MXCSR_FLAGS;
-    sse_reset_csr();
+    flags = sse_get_csr() & MXCSR_FLAGS;
+    if (control)
+        sse_reset_csr();
 
     if (flags & unmasked & PRE_FLAGS)
         flags &= PRE_FLAGS;
-    else if ((unmasked & (MXCSR_OE | MXCSR_UE)) && SSE_KIND_OP(kind) != SSE_OP_NONE)
+    else if ((unmasked & (MXCSR_OE | MXCSR_UE)) && SSE_KIND_OP(kind) <= SSE_OP_NARROW)
         flags = exact_flags(kind, a, b, csr);
     v->fpu.mxcsr = csr | flags;
     if (flags & unmasked)

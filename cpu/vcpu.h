@@ -161,7 +161,6 @@ struct vcpu {
     const struct uop *cur; /* the micro-op that is in a helper or a slow path */
     struct block *blk;     /* the block being executed; its entry position is p.position */
     bool careful;          /* one instruction is run alone, the boundary after it is certain */
-    u32 host_csr;          /* scratch of cpu/sse_fp.h (STMXCSR wants memory); means nothing between micro-ops */
     jmp_buf escape;
 
     /* The run loop's own (cpu/run.c, cpu/events.c). */

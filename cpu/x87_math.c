@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Transcendental functions, correctly rounded to 64 bits in the guest's rounding direction, with exact
- * inexact, overflow and underflow flags: the same bits on every host, within 1 ulp of real x87s. Arguments of the
- * trigonometric functions beyond pi/4 are reduced with the 66-bit pi that all x87s use and SDM vol. 1 §8.3.8 documents,
- * exactly; correct rounding is that of the function of the reduced argument.
+ * Transcendental functions, correctly rounded to 64 bits in the guest's rounding direction, with
+ * exact inexact, overflow and underflow flags: the same bits on every host, within 1 ulp of real
+ * x87s. Arguments of the trigonometric functions beyond pi/4 are reduced with the 66-bit pi that
+ * all x87s use and SDM vol. 1 §8.3.8 documents, exactly; correct rounding is that of the function
+ * of the reduced argument.
  *
- * MPFR rounds sin, cos, tan and atan2 correctly by itself. y*log2(x), y*log2(x+1) and 2^x-1 are evaluated at a
- * growing precision until the rounding is certain (Ziv's strategy); that ends, because outside the exact cases,
- * which are handled first, the values are irrational.
+ * MPFR rounds sin, cos, tan and atan2 correctly by itself. y*log2(x), y*log2(x+1) and 2^x-1 are
+ * evaluated at a growing precision until the rounding is certain (Ziv's strategy); that ends,
+ * because outside the exact cases, which are handled first, the values are irrational.
  *
- * The 64-bit result with an unbounded exponent and MPFR's ternary value then determine the 80-bit one: tininess
- * is detected after rounding (SDM vol. 1 §4.9.1.5), a denormal result is rounded again with the ternary value as sticky bit.
- * MPFR keeps constants in a cache of each thread; a thread-specific key frees it when the thread ends.
+ * The 64-bit result with an unbounded exponent and MPFR's ternary value then determine the 80-bit
+ * one: tininess is detected after rounding (SDM vol. 1 §4.9.1.5), a denormal result is rounded
+ * again with the ternary value as sticky bit. MPFR keeps constants in a cache of each thread; a
+ * thread-specific key frees it when the thread ends.
  */
 #define MPFR_USE_INTMAX_T
 #include <stdint.h>
@@ -54,8 +56,10 @@ static void from_f80(mpfr_t f, struct f80 a)
         mpfr_neg(f, f, MPFR_RNDN);
 }
 
-/* Shift a 64-bit mantissa right by k (1 or more) and round. `inexact`: the sign of (mant - true magnitude). */
-static u64 denormalize(u64 mant, int k, bool sign, int inexact, enum f80_rounding rc, bool *is_inexact, bool *up)
+/* Shift a 64-bit mantissa right by k (1 or more) and round. `inexact`: the sign of (mant - true
+ * magnitude). */
+static u64 denormalize(u64 mant, int k, bool sign, int inexact, enum f80_rounding rc,
+                       bool *is_inexact, bool *up)
 {
     u64 whole = k < 64 ? mant >> k : 0;
     u64 rest = k < 64 ? mant << (64 - k) : k == 64 ? mant : 1;
@@ -75,7 +79,8 @@ static u64 denormalize(u64 mant, int k, bool sign, int inexact, enum f80_roundin
     return whole;
 }
 
-/* The 80-bit number for a mantissa (bit 63 set), an exponent and the rounding error's sign (of magnitudes). */
+/* The 80-bit number for a mantissa (bit 63 set), an exponent and the rounding error's sign (of
+ * magnitudes). */
 static unsigned pack(struct f80 *r, bool sign, u64 mant, long e, int inexact, u16 cw)
 {
     enum f80_rounding rc = cw >> 10 & 3;
@@ -130,7 +135,8 @@ static bool is_power_of_two(mpfr_t a)
 
 enum { PREC_FIRST = 160, PREC_MAX = 1 << 20 };
 
-/* One evaluation at precision `prec`: t approximates the value with an error of at most 2^(exponent - prec + 8). */
+/* One evaluation at precision `prec`: t approximates the value with an error of at most 2^(exponent
+ * - prec + 8). */
 static void evaluate(mpfr_t t, enum x87_function f, mpfr_t x, mpfr_t y, mpfr_prec_t prec)
 {
     mpfr_t ln2;
@@ -165,7 +171,8 @@ static int evaluate_rounded(mpfr_t r, enum x87_function f, mpfr_t x, mpfr_t y, m
 
         mpfr_init2(t, prec);
         evaluate(t, f, x, y, prec);
-        /* RNDZ with one bit more tells directed and nearest results, and the ternary value, apart. */
+        /* RNDZ with one bit more tells directed and nearest results, and the ternary value, apart.
+         */
         bool done = mpfr_can_round(t, prec - 10, MPFR_RNDN, MPFR_RNDZ, 64 + (rnd == MPFR_RNDN));
         if (done)
             ternary = mpfr_set(r, t, rnd);
@@ -176,8 +183,10 @@ static int evaluate_rounded(mpfr_t r, enum x87_function f, mpfr_t x, mpfr_t y, m
     return ternary;
 }
 
-/* y * log2(z) for z = x or x + 1 a power of two: exact but for the multiplication. True if it was one. */
-static bool exact_log(mpfr_t r, int *ternary, enum x87_function f, mpfr_t x, mpfr_t y, mpfr_rnd_t rnd)
+/* y * log2(z) for z = x or x + 1 a power of two: exact but for the multiplication. True if it was
+ * one. */
+static bool exact_log(mpfr_t r, int *ternary, enum x87_function f, mpfr_t x, mpfr_t y,
+                      mpfr_rnd_t rnd)
 {
     MPFR_DECL_INIT(z, 160);
     int lost = f == X87_YLOG2 ? mpfr_set(z, x, MPFR_RNDN) : mpfr_add_ui(z, x, 1, MPFR_RNDN);

@@ -71,7 +71,7 @@ static void plan(struct hpet *h, unsigned i, u64 now_ns, bool served)
         return;
     }
     if (!away && served)
-        away = mask;
+        away = mask == ~0ull ? mask : mask + 1; /* once around */
     if (away > BIT(58))
         dev_timer_cancel(&h->timer[i]);
     else

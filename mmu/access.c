@@ -61,6 +61,8 @@ static void resolve(struct mmu *m, unsigned set, gla_t a, enum mmu_access access
     at->local = page == m->local_gpa;
     at->io = NULL;
     at->host = at->local ? NULL : physmem_host(m->mem, at->w.gpa);
+    if (!at->host && m->exact_io && !m->careful)
+        m->escape(m->owner, MMU_ESCAPE_CAREFUL);
     if (!at->host && !at->local) {
         at->io = io_find_mmio(m->io, at->w.gpa);
         if (at->io && m->dir && !(at->io->ops->no_hold && !(access & MMU_WRITE)) &&

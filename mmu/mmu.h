@@ -79,6 +79,7 @@ struct mmu {
     /* Sets p->position to the running instruction's, before anything that is journaled. */
     void (*locate)(void *owner, const void *where);
     void *owner;            /* struct vcpu */
+    bool exact_io;          /* device accesses run alone: their timers and interrupts take effect right behind */
     bool align_check;       /* CR0.AM, EFLAGS.AC and CPL 3: unaligned data accesses raise #AC */
     bool watch_data;        /* data breakpoints armed: every access takes the slow path */
     void (*watch)(void *owner, gla_t a, unsigned size, enum mmu_access access);

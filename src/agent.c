@@ -88,7 +88,7 @@ static unsigned serial_room(struct machine *m)
     return n;
 }
 
-static void take_input(struct machine *m)
+void agent_take_input(struct machine *m)
 {
     unsigned actions = 0;
     u8 bytes[16];
@@ -114,7 +114,7 @@ static void take_input(struct machine *m)
 }
 
 /* Have every stream written out: those who run do it themselves, for the parked we do. */
-static void flush_streams(struct machine *m)
+void agent_flush(struct machine *m)
 {
     for (unsigned i = 0; i < m->n_vcpus; i++) {
         struct vcpu *v = m->vcpu[i];
@@ -159,11 +159,11 @@ static void run_live(struct machine *m)
 
         while (agent_run_timer(m, now))
             ;
-        take_input(m);
+        agent_take_input(m);
         next = MIN(kick_due(m, now), atomic_load_explicit(&m->timer_deadline, memory_order_acquire));
         if (now >= m->next_flush) {
             if (m->journal.mode == JOURNAL_RECORD)
-                flush_streams(m);
+                agent_flush(m);
             m->next_flush = now + FLUSH_NS;
         }
         next = MIN(next, m->next_flush);

@@ -117,7 +117,9 @@ static void on_timers_changed(void *opaque)
     u64 next = board_next_deadline(&m->board);
     u64 was = atomic_exchange_explicit(&m->timer_deadline, next, memory_order_acq_rel);
 
-    if (next < was)
+    if (m->serial)
+        participant_kick(m->board.io.by); /* the end of its turn may have moved */
+    else if (next < was)
         participant_wake(&m->agent);
 }
 
@@ -157,8 +159,7 @@ static void on_left(void *machine, struct vcpu *v)
 {
     struct machine *m = machine;
 
-    if (m->serial)
-        serial_leave(m, v);
+    (void)v;
     atomic_fetch_sub(&m->running, 1);
 }
 
@@ -220,6 +221,7 @@ static int create_vcpus(struct machine *m)
 
         if (!v || vcpu_create(v, i, &m->dir, journal_stream(&m->journal, i), &m->mem, model, &m->env))
             return -ENOMEM;
+        v->mmu.exact_io = m->o->sched == OPT_SCHED_SERIAL;
         m->vcpu[i] = v;
         cpuid_set_count(v, m->n_vcpus);
     }
@@ -285,8 +287,13 @@ int machine_create(struct machine *m, const struct options *o, struct log_reader
     rc = create_vcpus(m);
     if (!rc)
         rc = create_board(m);
-    if (!rc && (serial || (o->replay && o->sched == OPT_SCHED_SERIAL)))
+    if (!rc && serial)
         rc = serial_create(m, o->quantum);
+    if (o->replay && o->sched == OPT_SCHED_SERIAL) {
+        /* A replay's order comes from its log: one run token and short turns are all that is left to choose. */
+        m->dir.sched.k = m->dir.sched.k_max = 1;
+        m->env.quantum = (u32)o->quantum;
+    }
     return rc;
 }
 

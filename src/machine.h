@@ -71,6 +71,9 @@ void machine_stop(struct machine *m, enum machine_end why, int status, bool forc
 /* The I/O agent's thread. */
 void agent_run(struct machine *m);
 /* Run the earliest due device timer as the agent, if one is due at now_ns. I/O space free. */
+void agent_take_input(struct machine *m);
+/* Have what is recorded so far written out. */
+void agent_flush(struct machine *m);
 bool agent_run_timer(struct machine *m, u64 now_ns);
 
 void machine_print_stats(struct machine *m);
@@ -79,8 +82,7 @@ u64 machine_icount(const struct machine *m);
 /* --sched serial (src/serial.c): vCPUs take turns of a fixed number of instructions, time comes from icount. */
 int serial_create(struct machine *m, u64 quantum);
 void serial_destroy(struct machine *m);
-/* A vCPU thread begins (waits for its first turn) / has left. */
+/* A vCPU thread begins: waits for its first turn. */
 void serial_join(struct machine *m, struct vcpu *v);
-void serial_leave(struct machine *m, struct vcpu *v);
 
 #endif

@@ -156,8 +156,19 @@ static void set_segment(struct segreg *s, u16 sel, u8 type, bool l)
     *s = (struct segreg){.sel = sel, .usable = true, .type = type, .dpl = 3, .l = l, .db = !l, .g = true, .p = true, .limit = 0xffffffff};
 }
 
-static void set_mode(struct vcpu *v, bool code32)
+struct vcpu *flat_vcpu(void)
 {
+    return vcpu;
+}
+
+void flat_set_mode(bool code32)
+{
+    struct vcpu *v = vcpu;
+
+    v->rflags = 2 | FL_IF;
+    memset(&v->fpu, 0, sizeof(v->fpu));
+    v->fpu.cw = 0x37f;
+    v->fpu.mxcsr = 0x1f80;
     v->cr0 = CR0_PE | CR0_NE | CR0_MP;
     v->cr4 = CR4_OSFXSR | CR4_OSXMMEXCPT;
     v->efer = EFER_LMA | EFER_LME;
@@ -185,7 +196,8 @@ static void build(struct vcpu *v, unsigned max_insns, u64 features)
 
     while (n < max_insns && n < BLOCK_INSNS_MAX && !l.end && l.out - block.b.u < BLOCK_UOPS_MAX - 17) {
         struct uop *from = l.out;
-        int err = insn_decode(&in, v->key & KEY_CODE, (const u8 *)rip, INSN_LEN_MAX);
+        u64 at = vcpu_is_code64(v) ? rip : (u32)(rip + v->seg[SEG_CS].base);
+        int err = insn_decode(&in, v->key & KEY_CODE, (const u8 *)at, INSN_LEN_MAX);
 
         l.rip = rip;
         l.next_rip = rip + in.len;
@@ -209,26 +221,37 @@ static void build(struct vcpu *v, unsigned max_insns, u64 features)
     lift_finish(block.b.u, (unsigned)(l.out - block.b.u));
 }
 
-int flat_run_guest(struct flat_state *s, bool code32, unsigned max_insns, u64 features)
+int flat_execute(unsigned blocks, unsigned max_insns, u64 features)
 {
     struct vcpu *v = vcpu;
 
-    memcpy(v->r, s->gpr, sizeof(s->gpr));
-    v->r[UREG_ZERO] = 0;
-    v->rip = s->rip;
-    v->rflags = 0x202 | (s->flags & FL_DF);
-    v->cc = cc_from_flags((u32)s->flags);
-    set_mode(v, code32);
     if (!setjmp(v->escape)) {
-        for (;;) {
+        for (unsigned i = 0; i < blocks; i++) {
             build(v, max_insns, features);
-            v->p.budget.left = 1u << 30;
             v->blk = &block.b;
             block.b.u->fn(v, block.b.u);
         }
+        return -1;
     }
-    memcpy(s->gpr, v->r, sizeof(s->gpr));
-    s->rip = vcpu_insn_rip(v, v->cur);
-    s->flags = vcpu_flags(v) & FLAGS_KEPT;
+    v->rip = vcpu_insn_rip(v, v->cur);
     return v->exc.vector;
+}
+
+int flat_run_guest(struct flat_state *s, bool code32, unsigned max_insns, u64 features)
+{
+    struct vcpu *v = vcpu;
+    int vector;
+
+    flat_set_mode(code32);
+    memcpy(v->r, s->gpr, sizeof(s->gpr));
+    v->r[UREG_ZERO] = 0;
+    v->rip = s->rip;
+    v->rflags |= s->flags & FL_DF;
+    v->cc = cc_from_flags((u32)s->flags);
+    v->p.budget.left = 1u << 30;
+    vector = flat_execute(~0u, max_insns, features);
+    memcpy(s->gpr, v->r, sizeof(s->gpr));
+    s->rip = v->rip;
+    s->flags = vcpu_flags(v) & FLAGS_KEPT;
+    return vector;
 }

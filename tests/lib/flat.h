@@ -34,6 +34,13 @@ bool flat_create(void);
 int flat_run_host(struct flat_state *s, bool code32);
 /* Guest: blocks of at most `max_insns` instructions. features: bit per enum cpu_feature. */
 int flat_run_guest(struct flat_state *s, bool code32, unsigned max_insns, u64 features);
+/* For other modes: the vCPU itself (flat_create first; flat_set_mode gives the state of flat_run_guest). */
+struct vcpu *flat_vcpu(void);
+void flat_set_mode(bool code32);
+/* Run from rip at most `blocks` blocks of at most max_insns instructions. Returns the vector of the exception that ended it,
+ * rip being the instruction's, or -1. */
+int flat_execute(unsigned blocks, unsigned max_insns, u64 features);
+
 /* Does the host run 32-bit code? */
 bool flat_host_has_code32(void);
 

@@ -5,7 +5,6 @@
  */
 #include "tests/lib/native.h"
 
-#include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -21,9 +20,10 @@ _Static_assert(sizeof(struct native_fx) == 512, "FXSAVE image");
 struct native_state native_cpu __attribute__((aligned(64), used));
 u64 native_stack __attribute__((used));
 void *native_code __attribute__((used));
-static sigjmp_buf recover;
+static volatile int caught_vector;
 
 void native_enter(void);
+void native_leave(void);
 
 /* clang-format off */
 #define EACH_REGISTER(X)                                                                           \
@@ -34,10 +34,11 @@ void native_enter(void);
 #define STORE(offset, reg) "mov %" reg ", native_cpu+" offset "(%rip)\n"
 
 __asm__(".text\n"
-        ".globl native_enter\n"
+        ".globl native_enter, native_leave\n"
         ".type native_enter, @function\n"
         "native_enter:\n"
         "push %rbx\n push %rbp\n push %r12\n push %r13\n push %r14\n push %r15\n"
+        "mov %rsp, native_stack(%rip)\n"
         "fxrstor64 native_cpu+192(%rip)\n"
         "pushq native_cpu+128(%rip)\n"
         "popfq\n"
@@ -47,6 +48,7 @@ __asm__(".text\n"
         "pushfq\n"
         "popq native_cpu+128(%rip)\n"
         "fxsave64 native_cpu+192(%rip)\n"
+        "native_leave:\n"
         "pop %r15\n pop %r14\n pop %r13\n pop %r12\n pop %rbp\n pop %rbx\n"
         "cld\n"
         "ret\n"
@@ -65,7 +67,7 @@ static void on_signal(int sig, siginfo_t *info, void *context)
     static const int index[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
                                   REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
                                   REG_R12, REG_R13, REG_R14, REG_R15};
-    const mcontext_t *m = &((ucontext_t *)context)->uc_mcontext;
+    mcontext_t *m = &((ucontext_t *)context)->uc_mcontext;
 
     (void)sig;
     (void)info;
@@ -73,7 +75,10 @@ static void on_signal(int sig, siginfo_t *info, void *context)
         native_cpu.gpr[i] = (u64)m->gregs[index[i]];
     native_cpu.flags = (u64)m->gregs[REG_EFL];
     memcpy(&native_cpu.fx, m->fpregs, sizeof(native_cpu.fx));
-    siglongjmp(recover, (int)m->gregs[REG_TRAPNO] + 1);
+    caught_vector = (int)m->gregs[REG_TRAPNO];
+    /* Go on behind the instruction: the trampoline's way out. The kernel restores its registers. */
+    m->gregs[REG_RSP] = (greg_t)native_stack;
+    m->gregs[REG_RIP] = (greg_t)(uintptr_t)native_leave;
 }
 
 static const int signals[] = {SIGFPE, SIGSEGV, SIGILL, SIGBUS};
@@ -83,7 +88,6 @@ int native_run(const u8 *insn, unsigned len, struct native_state *s)
     struct sigaction sa = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_NODEFER};
     struct sigaction old[ARRAY_SIZE(signals)];
     u64 rsp = s->gpr[4];
-    int caught;
 
     if (!native_code) {
         native_code = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
@@ -97,14 +101,13 @@ int native_run(const u8 *insn, unsigned len, struct native_state *s)
     native_cpu.flags &= ARITH_FLAGS;
     for (unsigned i = 0; i < ARRAY_SIZE(signals); i++)
         sigaction(signals[i], &sa, &old[i]);
-    caught = sigsetjmp(recover, 0);
-    if (!caught)
-        native_enter();
+    caught_vector = -1;
+    native_enter();
     reset_fpu();
     for (unsigned i = 0; i < ARRAY_SIZE(signals); i++)
         sigaction(signals[i], &old[i], NULL);
     *s = native_cpu;
     s->flags &= ARITH_FLAGS;
     s->gpr[4] = rsp;
-    return caught - 1;
+    return caught_vector;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * See fpu_fixture.h. The soft TLB is filled by hand, so that no page tables and no guest RAM are needed; an access elsewhere would be a page fault of the walk, which no test here wants.
+ * See fpu_fixture.h. The soft TLB is filled by hand, so that no page tables and no guest RAM are
+ * needed; an access elsewhere would be a page fault of the walk, which no test here wants.
  */
 #include "tests/unit/fpu_fixture.h"
 
@@ -30,7 +31,7 @@ u64 fpu_random(void)
     return random_state * 0x2545f4914f6cdd1dull;
 }
 
-/* --- The vCPU ---------------------------------------------------------------------------------- */
+/* --- The vCPU ----------------------------------------------------------------------------------- */
 
 struct vcpu *fpu_vcpu(void)
 {
@@ -93,8 +94,9 @@ int fpu_fixture_step(const u8 *insn, unsigned len)
     struct vcpu *v = fpu_vcpu();
     struct insn in;
     struct uop u[20];
-    struct block block = {.rip = v->rip};
-    struct lift_state l = {.in = &in, .key = block_key(v), .features = ~0ull, .rip = v->rip, .out = u};
+    struct block block = {.rip = v->rip, .key = block_key(v)};
+    struct lift_state l = {
+        .in = &in, .key = block_key(v), .features = ~0ull, .rip = v->rip, .out = u};
 
     if (insn_decode(&in, block_key(v) & KEY_CODE, insn, len) || in.len != len)
         return -2;
@@ -156,18 +158,57 @@ int fpu_fixture_run(const u8 *insn, unsigned len, struct native_state *s)
     return vector;
 }
 
-/* --- Random states ----------------------------------------------------------------------------- */
+/* --- Random states ------------------------------------------------------------------------------ */
 
 void fpu_random_f80(u8 *to)
 {
     static const u64 mantissas[] = {
-        0, 1, 1ull << 63, (1ull << 63) + 1, ~0ull, 0xc000000000000000, 0xc000000000000001, 0xbfffffffffffffff,
-        0x8000000000000400, 0xfffffffffffffc00, 0xffffff0000000000, 0x8000008000000000, 0x7fffffffffffffff,
+        0,
+        1,
+        1ull << 63,
+        (1ull << 63) + 1,
+        ~0ull,
+        0xc000000000000000,
+        0xc000000000000001,
+        0xbfffffffffffffff,
+        0x8000000000000400,
+        0xfffffffffffffc00,
+        0xffffff0000000000,
+        0x8000008000000000,
+        0x7fffffffffffffff,
     };
     static const u16 exponents[] = {
-        0, 0, 1, 2, 63, 64, 0x3fff - 64, 0x3ffd, 0x3ffe, 0x3fff, 0x4000, 0x4001, 0x3fff + 14, 0x3fff + 15, 0x3fff + 31,
-        0x3fff + 62, 0x3fff + 63, 0x3fff + 64, 0x3fff - 126, 0x3fff - 127, 0x3fff - 149, 0x3fff - 1022, 0x3fff - 1074,
-        0x3fff + 127, 0x3fff + 128, 0x3fff + 1023, 0x3fff + 1024, 0x7ffd, 0x7ffe, 0x7fff, 0x7fff,
+        0,
+        0,
+        1,
+        2,
+        63,
+        64,
+        0x3fff - 64,
+        0x3ffd,
+        0x3ffe,
+        0x3fff,
+        0x4000,
+        0x4001,
+        0x3fff + 14,
+        0x3fff + 15,
+        0x3fff + 31,
+        0x3fff + 62,
+        0x3fff + 63,
+        0x3fff + 64,
+        0x3fff - 126,
+        0x3fff - 127,
+        0x3fff - 149,
+        0x3fff - 1022,
+        0x3fff - 1074,
+        0x3fff + 127,
+        0x3fff + 128,
+        0x3fff + 1023,
+        0x3fff + 1024,
+        0x7ffd,
+        0x7ffe,
+        0x7fff,
+        0x7fff,
     };
     u64 r = fpu_random();
     u64 mant = fpu_random();
@@ -194,7 +235,8 @@ void fpu_random_f80(u8 *to)
 
 u64 fpu_random_f64(void)
 {
-    static const u16 exponents[] = {0, 0, 1, 1022, 1023, 1024, 1037, 1053, 1085, 1086, 2046, 2047, 2047};
+    static const u16 exponents[] = {0,    0,    1,    1022, 1023, 1024, 1037,
+                                    1053, 1085, 1086, 2046, 2047, 2047};
     u64 r = fpu_random(), m = fpu_random() & mask64(52);
 
     if (r & 1)
@@ -225,14 +267,13 @@ void fpu_random_state(struct native_state *s)
     s->gpr[R_SI] = s->gpr[R_DI] = (uintptr_t)fpu_data + FPU_DATA;
     s->flags = fpu_random() & FL_ARITH;
     s->fx.fcw = (u16)(0x40 | (r & 0x0c00) | ((r >> 20 & 7) ? 0x3f : r >> 24 & 0x3f));
-    /* Precision control 01 is reserved. */
-    s->fx.fcw |= (u16[]){0x300, 0x300, 0x200, 0x000}[r >> 30 & 3];
+    s->fx.fcw |= (u16[]){0x300, 0x300, 0x200, 0x000, 0x300, 0x200, 0x000, 0x100}[r >> 44 & 7];
     s->fx.fsw = (u16)(fpu_random() & 0x7f00);
     if (!(r >> 32 & 3))
         s->fx.fsw |= fpu_random() & s->fx.fcw & 0x7f;
     s->fx.ftw = (r >> 34 & 7) ? 0xff : (u8)fpu_random();
     if ((r >> 37 & 3) != 0)
-        s->fx.ftw &= (u8)~(1 << ((s->fx.fsw >> 11 & 7) + 7) % 8);
+        s->fx.ftw &= (u8) ~(1 << ((s->fx.fsw >> 11 & 7) + 7) % 8);
     for (unsigned i = 0; i < 8; i++)
         fpu_random_f80((u8 *)&s->fx.st[i]);
     s->fx.mxcsr = FPU_MXCSR_INIT;
@@ -242,10 +283,10 @@ void fpu_random_state(struct native_state *s)
     }
 }
 
-/* --- Cases on both ----------------------------------------------------------------------------- */
+/* --- Cases on both ------------------------------------------------------------------------------ */
 
-void fpu_run_both(const u8 *insn, unsigned len, const struct native_state *before, struct fpu_outcome *ours,
-                  struct fpu_outcome *host)
+void fpu_run_both(const u8 *insn, unsigned len, const struct native_state *before,
+                  struct fpu_outcome *ours, struct fpu_outcome *host)
 {
     u8 memory[sizeof(ours->memory)], *m = fpu_data + FPU_DATA;
 
@@ -262,21 +303,24 @@ void fpu_run_both(const u8 *insn, unsigned len, const struct native_state *befor
 bool fpu_same(const struct fpu_outcome *a, const struct fpu_outcome *b)
 {
     return a->vector == b->vector && a->s.fx.fcw == b->s.fx.fcw && a->s.fx.fsw == b->s.fx.fsw &&
-           a->s.fx.ftw == b->s.fx.ftw && a->s.fx.mxcsr == b->s.fx.mxcsr && a->s.flags == b->s.flags &&
-           !memcmp(a->s.gpr, b->s.gpr, sizeof(a->s.gpr)) && !memcmp(a->s.fx.st, b->s.fx.st, sizeof(a->s.fx.st)) &&
-           !memcmp(a->s.fx.xmm, b->s.fx.xmm, sizeof(a->s.fx.xmm)) && !memcmp(a->memory, b->memory, sizeof(a->memory));
+           a->s.fx.ftw == b->s.fx.ftw && a->s.fx.mxcsr == b->s.fx.mxcsr &&
+           a->s.flags == b->s.flags && !memcmp(a->s.gpr, b->s.gpr, sizeof(a->s.gpr)) &&
+           !memcmp(a->s.fx.st, b->s.fx.st, sizeof(a->s.fx.st)) &&
+           !memcmp(a->s.fx.xmm, b->s.fx.xmm, sizeof(a->s.fx.xmm)) &&
+           !memcmp(a->memory, b->memory, sizeof(a->memory));
 }
 
 static void print_state(const char *what, const struct native_state *s)
 {
-    printf("  %-6s cw %04x sw %04x top %u tags %02x flags %03llx ax %016llx\n", what, s->fx.fcw, s->fx.fsw,
-           s->fx.fsw >> 11 & 7, s->fx.ftw, (unsigned long long)s->flags, (unsigned long long)s->gpr[0]);
+    printf("  %-6s cw %04x sw %04x top %u tags %02x flags %03llx ax %016llx\n", what, s->fx.fcw,
+           s->fx.fsw, s->fx.fsw >> 11 & 7, s->fx.ftw, (unsigned long long)s->flags,
+           (unsigned long long)s->gpr[0]);
     for (unsigned i = 0; i < 8; i++)
         printf("    st%u %04x %016llx\n", i, s->fx.st[i].se, (unsigned long long)s->fx.st[i].mant);
 }
 
-void fpu_report(const char *name, const u8 *insn, unsigned len, const struct native_state *before, const u8 *memory,
-                const struct fpu_outcome *ours, const struct fpu_outcome *host)
+void fpu_report(const char *name, const u8 *insn, unsigned len, const struct native_state *before,
+                const u8 *memory, const struct fpu_outcome *ours, const struct fpu_outcome *host)
 {
     printf("%s:", name);
     for (unsigned i = 0; i < len; i++)
@@ -287,7 +331,8 @@ void fpu_report(const char *name, const u8 *insn, unsigned len, const struct nat
         u64 o = load_le64(ours->memory + i), h = load_le64(host->memory + i);
         if (o != h || !i)
             printf("    memory+%u before %016llx, ours %016llx, host's %016llx\n", i,
-                   (unsigned long long)load_le64(memory + i), (unsigned long long)o, (unsigned long long)h);
+                   (unsigned long long)load_le64(memory + i), (unsigned long long)o,
+                   (unsigned long long)h);
     }
     print_state("ours", &ours->s);
     print_state("host", &host->s);

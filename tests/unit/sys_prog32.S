@@ -138,7 +138,7 @@ gdt:
     GATE 0x08, A(gate0), 0x6c, 0           /* 88 not present */
     GATE 0x10, A(gate0), 0xec, 0           /* 90 target is data */
     GATE 0x68, 0, 0xe5, 0                  /* 98 task gate, DPL 3 */
-    GATE 0xb0, gate16 - start, 0xe4, 1          /* a0 call gate 16, DPL 3 */
+    GATE 0xb0, gate16-start, 0xe4, 1          /* a0 call gate 16, DPL 3 */
     DESC 0, 0xfffff, 0x92, 0x8             /* a8 data 0, 16-bit stack */
     DESC PROG, 0xffff, 0x9a, 0             /* b0 code 16 at PROG */
     DESC TSS2, 0x66, 0x89, 0               /* b8 TSS, limit too small */
@@ -168,7 +168,7 @@ prot:
     orl $0x8e00, %ebx
     movl %ebx, 4(%edi)
     addl $8, %edi
-    addl $8, %eax
+    addl $16, %eax
     loop 1b
     movb $0xee, IDT + 0x30 * 8 + 5
     movb $0xef, IDT + 0x31 * 8 + 5
@@ -421,6 +421,7 @@ u_hlt: hlt
 u_cr0: movl %cr0, %eax
 u_lgdt: lgdtl %cs:A(gdtr)
 u_in80: inb $0x80, %al
+    xorl %eax, %eax
     int $0x30
 u_in81: inb $0x81, %al
 u_inw80: inw $0x80, %ax
@@ -672,6 +673,7 @@ v_cli3: cli
     hlt
 v_hlt: hlt
 v_in: inb $0x80, %al
+    xorl %eax, %eax
     inb $0x81, %al
 v_in81: inb $0x81, %al
     hlt
@@ -800,14 +802,19 @@ s2: movl %cs, %eax
     movl %ss, %eax
     REC %eax
     REC %esp
+    movl $RESULT, %esi                     /* for recording elsewhere: the results, to port E9 */
+1:  lodsb
+    outb %al, $0xe9
+    cmpl PTR, %esi
+    jb 1b
     hlt
 
 /* --- Handlers ------------------------------------------------------------------------------------ */
-    .balign 8
+    .balign 16
 stubs:
     .set i, 0
     .rept 64
-    .balign 8
+    .balign 16
     .if i == 8 || (i >= 10 && i <= 14) || i == 17
     .byte 0x90, 0x90
     .else
@@ -858,3 +865,5 @@ common:
     popfl
     jmp *%eax
 sys_prog32_end:
+
+    .section .note.GNU-stack, "", @progbits

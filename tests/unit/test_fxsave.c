@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * FXSAVE, FXRSTOR, XSAVE, XSAVEOPT, XRSTOR, XGETBV and XSETBV, the layouts of FNSTENV, and who raises what when the FPU
- * is not usable. The images are compared with the host's; its error pointers (saved by AMD hosts only while ES is set)
- * and its MXCSR_MASK are not.
+ * FXSAVE, FXRSTOR, XSAVE, XSAVEOPT, XRSTOR, XGETBV and XSETBV, the layouts of FNSTENV, and who
+ * raises what when the FPU is not usable. The images are compared with the host's; its error
+ * pointers (saved by AMD hosts only while ES is set) and its MXCSR_MASK are not.
  */
 #include "cpu/f80.h"
 #include "cpu/fpu.h"
@@ -40,7 +40,8 @@ static void random_case(struct native_state *s)
     random_data();
 }
 
-/* Save images: hide what hosts may store differently. Selectors are not in the state that the fixture loads. */
+/* Save images: hide what hosts may store differently. Selectors are not in the state that the
+ * fixture loads. */
 static void hide_in_image(u8 *image, const struct native_state *s)
 {
     bool es = s->fx.fsw & ~s->fx.fcw & SW_EXCEPTIONS;
@@ -160,7 +161,8 @@ static void pointers_survive(void)
     CU_ASSERT(v->fpu.ip == (u32)ip && v->fpu.dp == (u32)dp && v->fpu.cs == 0x33);
 }
 
-/* XSAVEOPT leaves out components in their initial state; XSAVE stores them and says that they are initial. */
+/* XSAVEOPT leaves out components in their initial state; XSAVE stores them and says that they are
+ * initial. */
 static void initial_components(void)
 {
     static const u8 fninit[2] = {0xdb, 0xe3};
@@ -175,7 +177,8 @@ static void initial_components(void)
     memset(data + HEADER, 0, 64);
     CU_ASSERT_EQUAL(fpu_fixture_step(xsaveopt, 3), -1);
     CU_ASSERT_EQUAL(load_le64(data + HEADER), 2);
-    CU_ASSERT(data[0] == 0xaa && data[32] == 0xaa && data[MXCSR + 1] != 0xaa && !memcmp(data + 160, v->fpu.xmm, 256));
+    CU_ASSERT(data[0] == 0xaa && data[32] == 0xaa && data[MXCSR + 1] != 0xaa &&
+              !memcmp(data + 160, v->fpu.xmm, 256));
     memset(v->fpu.xmm, 0, sizeof(v->fpu.xmm));
     memset(data, 0xaa, HEADER);
     CU_ASSERT_EQUAL(fpu_fixture_step(xsaveopt, 3), -1);
@@ -183,7 +186,8 @@ static void initial_components(void)
     CU_ASSERT(data[160] == 0xaa && load_le32(data + MXCSR) == v->fpu.mxcsr);
     CU_ASSERT_EQUAL(fpu_fixture_step(xsave, 3), -1);
     CU_ASSERT_EQUAL(load_le64(data + HEADER), 0);
-    CU_ASSERT(load_le16(data) == FPU_CW_INIT && data[160] == 0 && data[415] == 0 && data[416] == 0xaa);
+    CU_ASSERT(load_le16(data) == FPU_CW_INIT && data[160] == 0 && data[415] == 0 &&
+              data[416] == 0xaa);
 }
 
 /* Outside 64-bit code the upper eight XMM registers do not exist; without CR4.OSFXSR none does. */
@@ -253,8 +257,18 @@ static void faults(void)
 
 static void xcr0_values(void)
 {
-    static const struct { u64 value; u32 index; u8 cpl; int vector; } cases[] = {
-        {1, 0, 0, -1}, {3, 0, 0, -1}, {2, 0, 0, VEC_GP}, {7, 0, 0, VEC_GP}, {3, 1, 0, VEC_GP}, {3, 0, 3, VEC_GP},
+    static const struct {
+        u64 value;
+        u32 index;
+        u8 cpl;
+        int vector;
+    } cases[] = {
+        {1, 0, 0, -1},
+        {3, 0, 0, -1},
+        {2, 0, 0, VEC_GP},
+        {7, 0, 0, VEC_GP},
+        {3, 1, 0, VEC_GP},
+        {3, 0, 3, VEC_GP},
         {1ull << 63 | 1, 0, 0, VEC_GP},
     };
     struct vcpu *v = fpu_vcpu();
@@ -285,10 +299,19 @@ static void count_ferr(struct vcpu *v)
 /* CR0 bits and pending faults, SDM vol. 3 table 2-2. */
 static void x87_availability(void)
 {
-    static const u8 fld1[2] = {0xd9, 0xe8}, fwait[1] = {0x9b}, fnstsw[2] = {0xdf, 0xe0}, fnop[2] = {0xd9, 0xd0};
-    static const struct { u64 cr0; int x87, wait; } cases[] = {
-        {0, -1, -1}, {CR0_MP, -1, -1}, {CR0_TS, VEC_NM, -1}, {CR0_TS | CR0_MP, VEC_NM, VEC_NM},
-        {CR0_EM, VEC_NM, -1}, {CR0_EM | CR0_MP, VEC_NM, -1}, {CR0_EM | CR0_TS, VEC_NM, -1},
+    static const u8 fld1[2] = {0xd9, 0xe8}, fwait[1] = {0x9b}, fnstsw[2] = {0xdf, 0xe0},
+                    fnop[2] = {0xd9, 0xd0};
+    static const struct {
+        u64 cr0;
+        int x87, wait;
+    } cases[] = {
+        {0, -1, -1},
+        {CR0_MP, -1, -1},
+        {CR0_TS, VEC_NM, -1},
+        {CR0_TS | CR0_MP, VEC_NM, VEC_NM},
+        {CR0_EM, VEC_NM, -1},
+        {CR0_EM | CR0_MP, VEC_NM, -1},
+        {CR0_EM | CR0_TS, VEC_NM, -1},
         {CR0_EM | CR0_TS | CR0_MP, VEC_NM, VEC_NM},
     };
     struct vcpu *v = fpu_vcpu();
@@ -322,17 +345,17 @@ static void x87_availability(void)
 /* FNSTENV and FLDENV in the four layouts of SDM vol. 1 figures 8-9 to 8-12. */
 static void environment_layouts(void)
 {
-    static const u8 store16[3] = {0x66, 0xd9, 0x36}, store32[2] = {0xd9, 0x36}, load16[3] = {0x66, 0xd9, 0x26},
-                    load32[2] = {0xd9, 0x26};
+    static const u8 store16[3] = {0x66, 0xd9, 0x36}, store32[2] = {0xd9, 0x36},
+                    load16[3] = {0x66, 0xd9, 0x26}, load32[2] = {0xd9, 0x26};
     static const u8 expect[4][28] = {
         /* protected, 16 and 32 bits */
         {0x7f, 0x03, 0x00, 0x38, 0xff, 0x3f, 0x78, 0x56, 0x1b, 0x00, 0x21, 0x43, 0x23, 0x00},
-        {0x7f, 0x03, 0xff, 0xff, 0x00, 0x38, 0xff, 0xff, 0xff, 0x3f, 0xff, 0xff, 0x78, 0x56, 0x34, 0x12, 0x1b, 0x00, 0xd1,
-         0x05, 0x21, 0x43, 0x65, 0x07, 0x23, 0x00, 0xff, 0xff},
+        {0x7f, 0x03, 0xff, 0xff, 0x00, 0x38, 0xff, 0xff, 0xff, 0x3f, 0xff, 0xff, 0x78, 0x56,
+         0x34, 0x12, 0x1b, 0x00, 0xd1, 0x05, 0x21, 0x43, 0x65, 0x07, 0x23, 0x00, 0xff, 0xff},
         /* real, 16 and 32 bits: linear pointers 123457?8 */
         {0x7f, 0x03, 0x00, 0x38, 0xff, 0x3f, 0x28, 0x58, 0xd1, 0x45, 0x51, 0x45, 0x00, 0x50},
-        {0x7f, 0x03, 0xff, 0xff, 0x00, 0x38, 0xff, 0xff, 0xff, 0x3f, 0xff, 0xff, 0x28, 0x58, 0xff, 0xff, 0xd1, 0x45, 0x23,
-         0x01, 0x51, 0x45, 0xff, 0xff, 0x00, 0x50, 0x76, 0x00},
+        {0x7f, 0x03, 0xff, 0xff, 0x00, 0x38, 0xff, 0xff, 0xff, 0x3f, 0xff, 0xff, 0x28, 0x58,
+         0xff, 0xff, 0xd1, 0x45, 0x23, 0x01, 0x51, 0x45, 0xff, 0xff, 0x00, 0x50, 0x76, 0x00},
     };
     struct vcpu *v = fpu_vcpu();
 
@@ -364,6 +387,7 @@ static void environment_layouts(void)
     fpu_defaults();
 }
 
-TEST_SUITE(fxsave, TEST(fxsave_images), TEST(xsave_images), TEST(fxrstor_states), TEST(xrstor_states),
-           TEST(pointers_survive), TEST(initial_components), TEST(xmm_not_in_the_image), TEST(faults),
-           TEST(xcr0_values), TEST(x87_availability), TEST(environment_layouts));
+TEST_SUITE(fxsave, TEST(fxsave_images), TEST(xsave_images), TEST(fxrstor_states),
+           TEST(xrstor_states), TEST(pointers_survive), TEST(initial_components),
+           TEST(xmm_not_in_the_image), TEST(faults), TEST(xcr0_values), TEST(x87_availability),
+           TEST(environment_layouts));

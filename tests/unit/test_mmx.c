@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * MMX instructions against the host CPU: every row of insn_mmx.def, register and memory forms, all immediates in turn,
- * random and saturating operands. The whole x87 state is compared, since every MMX instruction changes its tags.
+ * MMX instructions against the host CPU: every row of insn_mmx.def, register and memory forms, all
+ * immediates in turn, random and saturating operands. The whole x87 state is compared, since every
+ * MMX instruction changes its tags.
  */
 #include <stdio.h>
 
@@ -17,13 +18,15 @@ struct row {
     const char *name, *operands;
 };
 
-#define INSN(map, op, pfx, ext, mod, mode, NAME, opnds, lifter, arg, feat) {map, op, ext, mod, #NAME, opnds},
+#define INSN(map, op, pfx, ext, mod, mode, NAME, opnds, lifter, arg, feat)                         \
+    {map, op, ext, mod, #NAME, opnds},
 static const struct row rows[] = {
 #include "cpu/insn_mmx.def"
 };
 #undef INSN
 
-/* Does the form have a general register as ModRM.rm (R, E) or ModRM.reg (G)? RSP must not be one. */
+/* Does the form have a general register as ModRM.rm (R, E) or ModRM.reg (G)? RSP must not be one.
+ */
 static unsigned random_register(bool general)
 {
     unsigned r = fpu_random() & 7;
@@ -53,8 +56,21 @@ static unsigned encode(const struct row *row, bool memory, bool wide, unsigned i
 /* Registers that make saturation, equality and shift counts happen. */
 static u64 random_mm(void)
 {
-    static const u64 values[] = {0, ~0ull, 0x8000800080008000, 0x7fff7fff7fff7fff, 0x8080808080808080,
-                                 0x7f7f7f7f7f7f7f7f, 0x8000000080000000, 3, 15, 16, 31, 32, 63, 64, 1ull << 40};
+    static const u64 values[] = {0,
+                                 ~0ull,
+                                 0x8000800080008000,
+                                 0x7fff7fff7fff7fff,
+                                 0x8080808080808080,
+                                 0x7f7f7f7f7f7f7f7f,
+                                 0x8000000080000000,
+                                 3,
+                                 15,
+                                 16,
+                                 31,
+                                 32,
+                                 63,
+                                 64,
+                                 1ull << 40};
     u64 r = fpu_random();
 
     return r & 3 ? fpu_random() : values[(r >> 8) % ARRAY_SIZE(values)];
@@ -97,7 +113,8 @@ static void every_row_equals_the_host(void)
                 failed += !run_case(&rows[i], true, n, failed < 1);
         }
         if (failed)
-            printf("%02x /%d %s %s: %u differ\n", rows[i].opcode, rows[i].ext, rows[i].name, rows[i].operands, failed);
+            printf("%02x /%d %s %s: %u differ\n", rows[i].opcode, rows[i].ext, rows[i].name,
+                   rows[i].operands, failed);
         CU_ASSERT_EQUAL(failed, 0);
     }
 }

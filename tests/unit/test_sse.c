@@ -250,7 +250,7 @@ static u32 interesting32(void)
                                   0x7fbfffff, 0x7fffffff, 1,          0x7fffff,   0x800000,
                                   0x800001,   0x7f7fffff, 0x7f000000, 0x4b000000, 0x4effffff,
                                   0x4f000000, 0x3f000000, 0x3fc00000, 0x40200000, 0x5f000000,
-                                  0x3eaaaaab, 0x34000000, 0x7f000001};
+                                  0x3eaaaaab, 0x34000000, 0x3f7fffff, 0x7f000001};
     u32 x = (u32)rnd();
 
     switch (below(4)) {
@@ -572,6 +572,42 @@ static void unmasked_without_osxmmexcpt_is_ud(void)
     CU_ASSERT_EQUAL(vcpu->fpu.xmm[0].q[0], 0x3f800000);
 }
 
+/* Products, quotients and conversions that are tiny and round up to the smallest normal number: UE,
+ * though no operand and no result looks suspicious (cpu/sse_fp.h). */
+static void rounding_up_to_normal_underflows(void)
+{
+    static const struct {
+        u8 bytes[4];
+        u64 x, y;
+    } cases[] = {
+        {{0xf3, 0x0f, 0x59, 0xc1}, 0x00800000, 0x3f7fffff},
+        {{0xf3, 0x0f, 0x5e, 0xc1}, 0x00ffffff, 0x40000000},
+        {{0xf2, 0x0f, 0x59, 0xc1}, 0x0010000000000000, 0x3fefffffffffffff},
+        {{0xf2, 0x0f, 0x5e, 0xc1}, 0x001fffffffffffff, 0x4000000000000000},
+        {{0xf2, 0x0f, 0x5a, 0xc1}, 0, 0x380fffffe0000000},
+    };
+
+    if (!setup())
+        return;
+    for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct native_state s = {.fx = {.mxcsr = 0x1fa0, .fcw = 0x37f, .mxcsr_mask = 0xffff}}, host;
+        struct uop u[20];
+        unsigned n;
+
+        s.fx.xmm[0].q[0] = cases[i].x;
+        s.fx.xmm[1].q[0] = cases[i].y;
+        host = s;
+        CU_ASSERT_EQUAL(native_run(cases[i].bytes, 4, &host), -1);
+        load_state(&s);
+        CU_ASSERT_TRUE_FATAL(
+            lift(u, cases[i].bytes, 4, CODE_64, KEY_SSE | KEY_FLAT | KEY_PE, &n));
+        CU_ASSERT_EQUAL(run(u), -1);
+        CU_ASSERT_EQUAL(vcpu->fpu.mxcsr, host.fx.mxcsr);
+        CU_ASSERT_EQUAL(host.fx.mxcsr & 0x10, 0x10);
+        CU_ASSERT_EQUAL(vcpu->fpu.xmm[0].q[0], host.fx.xmm[0].q[0]);
+    }
+}
+
 /* With alignment checking on: #AC for whatever is not naturally aligned, #GP(0) where 16 bytes have
  * to be. */
 static void alignment_check_raises(void)
@@ -639,4 +675,4 @@ static void approximations_are_within_bounds(void)
 
 TEST_SUITE(sse, TEST(every_row_agrees_with_the_host), TEST(other_modes_lift_the_same),
            TEST(unusable_sse_raises), TEST(unmasked_without_osxmmexcpt_is_ud),
-           TEST(alignment_check_raises), TEST(approximations_are_within_bounds));
+           TEST(rounding_up_to_normal_underflows), TEST(alignment_check_raises), TEST(approximations_are_within_bounds));

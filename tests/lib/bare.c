@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * See bare.h. The same steps as the run loop's (cpu/run.c), without holds, budgets and journal.
+ */
+#include "tests/lib/bare.h"
+
+#include <stdlib.h>
+
+#include "cpu/block.h"
+#include "cpu/cpuid.h"
+#include "cpu/debug.h"
+#include "cpu/exec.h"
+#include "cpu/run.h"
+
+static struct vcpu_env env;
+
+static void on_reset(void *machine, struct vcpu *v)
+{
+    struct bare *b = machine;
+
+    (void)v;
+    b->reset = true;
+}
+
+static void nothing(void *ctx, struct participant *by)
+{
+    (void)ctx;
+    (void)by;
+}
+
+bool bare_create(struct bare *b, u64 bytes, u64 entry, const char *model)
+{
+    struct vcpu *v = aligned_alloc(64, (sizeof(*v) + 63) & ~(size_t)63);
+
+    memset(b, 0, sizeof(*b));
+    b->dir = calloc(1, sizeof(*b->dir));
+    if (!v || !b->dir || physmem_create(&b->mem, bytes) ||
+        directory_create(b->dir, physmem_frames(&b->mem), 1, NULL, false, false))
+        return false;
+    memset(v, 0, sizeof(*v));
+    io_space_create(&b->io);
+    b->io.begin = b->io.end = nothing;
+    env = (struct vcpu_env){.machine = b, .io = &b->io, .reset = on_reset, .icount_limit = ~0ull};
+    if (vcpu_create(v, 0, b->dir, NULL, &b->mem, cpu_model_find(model), &env))
+        return false;
+    directory_add(b->dir, &v->p);
+    b->v = v;
+    vcpu_reset(v, true);
+    v->seg[SEG_CS].sel = (u16)(entry >> 4);
+    v->seg[SEG_CS].base = entry;
+    v->rip = 0;
+    v->r[R_DX] = 0;
+    return true;
+}
+
+void bare_destroy(struct bare *b)
+{
+    vcpu_destroy(b->v);
+    free(b->v);
+    directory_destroy(b->dir);
+    free(b->dir);
+    physmem_destroy(&b->mem);
+}
+
+static void execute(struct vcpu *v)
+{
+    bool first = false, stepped = v->key & KEY_STEP;
+    struct block *blk;
+
+    if (stepped && debug_begin_insn(v))
+        longjmp(v->escape, ESCAPE_EXCEPTION);
+    blk = block_find(v, v->key | KEY_STEP | (v->cpl == 3 ? KEY_USER : 0), &first);
+    participant_set_budget(&v->p, 0, 1u << 20);
+    v->blk = blk;
+    v->shadow = v->shadow_ss = false;
+    blk->u[0].fn(v, blk->u);
+    v->blk = NULL;
+    mmu_fetch_commit(&v->mmu);
+    if (stepped)
+        debug_end_insn(v, blk->rip + blk->len);
+    v->mmu.generation++;
+}
+
+static void fault(struct vcpu *v)
+{
+    if (v->blk)
+        v->rip = vcpu_insn_rip(v, v->cur);
+    v->blk = NULL;
+    deliver_exception(v, &v->exc);
+    v->mmu.generation++;
+}
+
+void bare_step(struct bare *b)
+{
+    struct vcpu *v = b->v;
+    enum escape why = setjmp(v->escape);
+
+    v->mmu.careful = v->careful = true;
+    if (why != ESCAPE_NONE) {
+        fault(v);
+    } else if (v->fault_pending) {
+        v->exc = v->fault;
+        v->fault_pending = false;
+        deliver_exception(v, &v->exc);
+    } else if (v->pending_db && !v->shadow_ss) {
+        debug_take_pending(v, &v->exc);
+        deliver_exception(v, &v->exc);
+    } else {
+        execute(v);
+    }
+}
+
+u64 bare_run(struct bare *b, u64 max)
+{
+    u64 n = 0;
+
+    while (n < max && b->v->activity == CPU_RUNNING && !b->reset) {
+        bare_step(b);
+        n++;
+    }
+    return n;
+}
+
+void bare_interrupt(struct bare *b, u8 vector)
+{
+    deliver_interrupt(b->v, vector);
+}

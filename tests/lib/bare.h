@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A bare machine for tests of the processor: one vCPU, RAM, a directory (so that code and descriptors stay
+ * coherent), no devices, no recording. It starts as after RESET, but
+ * in real mode at a given address, and is driven one instruction at a time on the caller's thread.
+ */
+#ifndef X86SIM_TESTS_LIB_BARE_H
+#define X86SIM_TESTS_LIB_BARE_H
+
+#include "cpu/vcpu.h"
+#include "mmu/physmem.h"
+#include "trace/directory.h"
+
+struct bare {
+    struct vcpu *v;
+    struct physmem mem;
+    struct io_space io;
+    struct directory *dir;
+    bool reset;     /* a triple fault asked for one */
+};
+
+/* `bytes` of RAM and a CPU of model `model` at CS = entry >> 4, IP = 0. False: out of memory. */
+bool bare_create(struct bare *b, u64 bytes, u64 entry, const char *model);
+void bare_destroy(struct bare *b);
+
+/* Execute until the CPU is no longer running, or `max` steps. Returns the number of steps: instructions, and deliveries. */
+u64 bare_run(struct bare *b, u64 max);
+/* One step: what is pending at this boundary, or an instruction, or the delivery of its fault. */
+void bare_step(struct bare *b);
+/* Deliver an external interrupt now. */
+void bare_interrupt(struct bare *b, u8 vector);
+
+#endif
