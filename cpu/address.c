@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Addresses of memory operands, the slow part: segments with a base, a limit or a type that matters, and
- * address sizes that wrap.
+ * Addresses of memory operands, the slow part: segments with a base, a limit or a type that
+ * matters, and address sizes that wrap.
  *
- * An ordinary expand-up segment whose limit covers the access is decided here; whatever else comes up
- * (expand-down, null selectors, violations) goes to segment_check(), which knows all rules and raises. A linear address
- * outside 64-bit code is 32 bits wide. That it is canonical in 64-bit code is checked by the MMU.
- * Intel SDM vol. 3 §5.3, §5.5.
+ * An ordinary expand-up segment whose limit covers the access is decided here; whatever else comes
+ * up (expand-down, null selectors, violations) goes to segment_check(), which knows all rules and
+ * raises. A linear address outside 64-bit code is 32 bits wide. That it is canonical in 64-bit code
+ * is checked by the MMU. Intel SDM vol. 3 §5.3, §5.5.
  */
 #include "cpu/address.h"
 
@@ -39,7 +39,8 @@ gla_t vcpu_linear(struct vcpu *v, enum seg seg, u64 offset, unsigned size, enum 
     return (u32)(offset + s->base);
 }
 
-gla_t vcpu_address_at_slow(struct vcpu *v, const struct uop *u, u64 offset, unsigned size, enum mmu_access access)
+gla_t vcpu_address_at_slow(struct vcpu *v, const struct uop *u, u64 offset, unsigned size,
+                           enum mmu_access access)
 {
     v->cur = u;
     return vcpu_linear(v, u->seg, vcpu_cut(offset, u->asize), size, access);

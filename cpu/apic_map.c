@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Destination matching of interrupt messages (Intel SDM vol. 3 §11.6.2: physical, logical flat and cluster;
- * §11.12.9, §11.12.10: x2APIC).
+ * Destination matching of interrupt messages (Intel SDM vol. 3 §11.6.2: physical, logical flat and
+ * cluster; §11.12.9, §11.12.10: x2APIC).
  *
- * A word holds the APIC id in its low half, the xAPIC logical id above it, and the mode bits. Words are read with
- * acquire order: a sender that learned of another CPU's setup through memory sees its word.
+ * A word holds the APIC id in its low half, the xAPIC logical id above it, and the mode bits. Words
+ * are read with acquire order: a sender that learned of another CPU's setup through memory sees its
+ * word.
  *
- * DEVIATION: lowest priority is arbitrated by vector, not by the processors' live priorities (§11.6.2.4): another
- * vCPU's state at this moment would be different in a replay.
+ * DEVIATION: lowest priority is arbitrated by vector, not by the processors' live priorities
+ * (§11.6.2.4): another vCPU's state at this moment would be different in a replay.
  */
 #include "cpu/apic_map.h"
 
@@ -18,7 +19,7 @@
 #define WORD_ENABLED BIT(40)    /* IA32_APIC_BASE */
 #define WORD_SW_ENABLED BIT(41) /* spurious vector register */
 #define WORD_X2APIC BIT(42)
-#define WORD_CLUSTER BIT(43)    /* xAPIC cluster model, else flat */
+#define WORD_CLUSTER BIT(43) /* xAPIC cluster model, else flat */
 
 void apic_map_update(struct vcpu *v)
 {

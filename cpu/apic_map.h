@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which local APICs a destination means: one word per vCPU, written by its owner, read by every sender.
+ * Which local APICs a destination means: one word per vCPU, written by its owner, read by every
+ * sender.
  *
  * The table holds what software sets up once (id, logical id, mode, enabled), never what changes as
  * interrupts come and go, so arbitration can be the same in every replay.
@@ -25,13 +26,13 @@ struct apic_map {
 /* Publish vCPU v's APIC id, logical id and mode. v's own thread. */
 void apic_map_update(struct vcpu *v);
 
-/* The vCPUs that a destination means. `dest` has 8 bits (I/O APIC, xAPIC ICR) or, from an x2APIC ICR (`wide`), 32.
- * Any participant. */
+/* The vCPUs that a destination means. `dest` has 8 bits (I/O APIC, xAPIC ICR) or, from an x2APIC
+ * ICR (`wide`), 32. Any participant. */
 pmask_t apic_map_match(const struct apic_map *map, u32 dest, bool logical, bool wide);
 /* All vCPUs whose APIC is enabled. */
 pmask_t apic_map_all(const struct apic_map *map);
-/* The one of a set that takes a lowest-priority message: the (vector mod n)th of the n that are software
- * enabled, so vectors spread over the set. Empty for an empty set. */
+/* The one of a set that takes a lowest-priority message: the (vector mod n)th of the n that are
+ * software enabled, so vectors spread over the set. Empty for an empty set. */
 pmask_t apic_map_arbitrate(const struct apic_map *map, pmask_t set, u8 vector);
 /* ipi_send() to every member of a set; IPI_LOWEST is arbitrated first and becomes IPI_FIXED. */
 void apic_map_send(const struct apic_map *map, struct participant *from, pmask_t set,

@@ -24,7 +24,7 @@
 #include "src/host/host.h"
 #include "trace/directory.h"
 
-enum { ARENA = 64 << 20, BUCKETS = 1 << 15, JUMPS = 1 << 12, PAGES = 1 << 10, PAGE_RECORDS = 1 << 14 };
+enum { ARENA = 64 << 20, BUCKETS = 1 << 16, JUMPS = 1 << 14, PAGES = 1 << 10, PAGE_RECORDS = 1 << 14 };
 
 struct code_page {
     struct code_page *next;
@@ -169,7 +169,7 @@ static unsigned hash(u64 gpa, u64 rip, u32 key)
 {
     u64 h = (gpa ^ rip << 20 ^ (u64)key << 44) * 0x9e3779b97f4a7c15u;
 
-    return (unsigned)(h >> 49) % BUCKETS;
+    return (unsigned)(h >> 48) % BUCKETS;
 }
 
 /* Plain copies of code bytes: the page is traced, nobody writes it. */
@@ -386,7 +386,9 @@ static gla_t code_address(struct vcpu *v)
     return (u32)(v->rip + v->seg[SEG_CS].base);
 }
 
-static struct block *find_slow(struct vcpu *v, u32 key, gla_t lin, bool *first)
+/* j: the slot of lin in the jump table. After a change of generation it mostly still names the right block, which saves
+ * the walk through a bucket. */
+static struct block *find_slow(struct vcpu *v, u32 key, gla_t lin, const struct jump *j, bool *first)
 {
     struct block_cache *c = v->blocks;
     struct mmu_code code = mmu_fetch(&v->mmu, lin, first);
@@ -396,6 +398,9 @@ static struct block *find_slow(struct vcpu *v, u32 key, gla_t lin, bool *first)
         vcpu_raise(v, VEC_UD); /* nothing but RAM holds code */
     if (c->used > ARENA - (1 << 16) || c->n_pages > PAGE_RECORDS - 4)
         empty_cache(v);
+    b = j->lin == lin && j->key == key ? j->block : NULL;
+    if (b && b->gpa == code.gpa && b->rip == v->rip && is_current(v, b, &code, lin, first))
+        return b;
     for (b = c->bucket[hash(code.gpa, v->rip, key)]; b; b = b->hash_next)
         if (b->gpa == code.gpa && b->rip == v->rip && b->key == key)
             break;
@@ -413,7 +418,7 @@ struct block *block_find(struct vcpu *v, u32 key, bool *first)
 
     if (likely(j->lin == lin && j->key == key && j->gen == v->mmu.generation))
         return j->block;
-    j->block = find_slow(v, key, lin, first);
+    j->block = find_slow(v, key, lin, j, first);
     j->lin = lin;
     j->key = key;
     j->gen = *first ? ~(u64)0 : v->mmu.generation;

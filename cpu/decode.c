@@ -2,15 +2,16 @@
 /*
  * Instruction decoding through Zydis.
  *
- * Zydis knows which byte sequences are instructions and where their parts lie; we use its plain decoder (no
- * operands) and read the raw parts ourselves, because lifting wants register numbers and effective sizes, not
- * operand objects. Encodings that newer CPUs gave a meaning to, but older ones execute as something
- * else, stay decodable: the decoder modes for MPX, CET, CLDEMOTE and WBNOINVD are off, so the hint space
- * is NOP and WBNOINVD is WBINVD; TZCNT and LZCNT have the shape of BSF and BSR, and the rows of the
- * instruction table choose by CPU feature. VEX, EVEX, XOP and 3DNow! are announced by no model and are refused here.
+ * Zydis knows which byte sequences are instructions and where their parts lie; we use its plain
+ * decoder (no operands) and read the raw parts ourselves, because lifting wants register numbers
+ * and effective sizes, not operand objects. Encodings that newer CPUs gave a meaning to, but older
+ * ones execute as something else, stay decodable: the decoder modes for MPX, CET, CLDEMOTE and
+ * WBNOINVD are off, so the hint space is NOP and WBNOINVD is WBINVD; TZCNT and LZCNT have the shape
+ * of BSF and BSR, and the rows of the instruction table choose by CPU feature. VEX, EVEX, XOP and
+ * 3DNow! are announced by no model and are refused here.
  *
- * A 66 prefix on a near branch in 64-bit code follows AMD (the operand size becomes 16), as the vendor is AMD.
- * Intel SDM vol. 2 ch. 2, AMD APM vol. 3 ch. 1.
+ * A 66 prefix on a near branch in 64-bit code follows AMD (the operand size becomes 16), as the
+ * vendor is AMD. Intel SDM vol. 2 ch. 2, AMD APM vol. 3 ch. 1.
  */
 #include "cpu/decode.h"
 
@@ -32,10 +33,12 @@ static const ZydisMachineMode machine_modes[3] = {
 
 static void setup(void)
 {
-    static const ZydisStackWidth stack[3] = {
-        [CODE_16] = ZYDIS_STACK_WIDTH_16, [CODE_32] = ZYDIS_STACK_WIDTH_32, [CODE_64] = ZYDIS_STACK_WIDTH_64};
+    static const ZydisStackWidth stack[3] = {[CODE_16] = ZYDIS_STACK_WIDTH_16,
+                                             [CODE_32] = ZYDIS_STACK_WIDTH_32,
+                                             [CODE_64] = ZYDIS_STACK_WIDTH_64};
     static const ZydisDecoderMode off[] = {ZYDIS_DECODER_MODE_MPX, ZYDIS_DECODER_MODE_CET,
-                                           ZYDIS_DECODER_MODE_WBNOINVD, ZYDIS_DECODER_MODE_CLDEMOTE};
+                                           ZYDIS_DECODER_MODE_WBNOINVD,
+                                           ZYDIS_DECODER_MODE_CLDEMOTE};
 
     for (unsigned i = 0; i < 3; i++) {
         ZydisDecoder *d = &decoders[i];
@@ -55,8 +58,14 @@ static int read_prefixes(struct insn *in, const ZydisDecodedInstruction *z, enum
         switch (z->raw.prefixes[i].value) {
         case 0x66: in->p66 = true; break;
         case 0x67: in->p67 = true; break;
-        case 0xf2: in->pf2 = true; in->pf3 = false; break;
-        case 0xf3: in->pf3 = true; in->pf2 = false; break;
+        case 0xf2:
+            in->pf2 = true;
+            in->pf3 = false;
+            break;
+        case 0xf3:
+            in->pf3 = true;
+            in->pf2 = false;
+            break;
         case 0xf0: in->lock = true; break;
         case 0x26: seg = mode == CODE_64 ? seg : SEG_ES; break;
         case 0x2e: seg = mode == CODE_64 ? seg : SEG_CS; break;
@@ -129,7 +138,8 @@ static bool imm_is_signed(const struct insn *in, unsigned bits)
         return false;
     if (bits > 8)
         return true;
-    return op == 0x6a || op == 0x6b || op == 0x83 || (op & 0xf0) == 0x70 || (op >= 0xe0 && op <= 0xe3) || op == 0xeb;
+    return op == 0x6a || op == 0x6b || op == 0x83 || (op & 0xf0) == 0x70 ||
+           (op >= 0xe0 && op <= 0xe3) || op == 0xeb;
 }
 
 static u64 read_imm(const struct insn *in, const ZydisDecodedInstruction *z, unsigned which)
@@ -155,8 +165,8 @@ static bool read_map(struct insn *in, const ZydisDecodedInstruction *z)
     }
 }
 
-static void read_operands(struct insn *in, const ZydisDecodedInstruction *z, const u8 *bytes, enum code_mode mode,
-                          int override)
+static void read_operands(struct insn *in, const ZydisDecodedInstruction *z, const u8 *bytes,
+                          enum code_mode mode, int override)
 {
     bool moffs = in->map == M1 && in->opcode >= 0xa0 && in->opcode <= 0xa3;
 
@@ -211,7 +221,8 @@ int insn_decode(struct insn *in, enum code_mode mode, const u8 *bytes, unsigned 
     return 0;
 }
 
-unsigned insn_disassemble(char *text, size_t size, enum code_mode mode, const u8 *bytes, unsigned n, u64 rip)
+unsigned insn_disassemble(char *text, size_t size, enum code_mode mode, const u8 *bytes, unsigned n,
+                          u64 rip)
 {
     ZydisDisassembledInstruction d;
 

@@ -18,8 +18,10 @@
  * in->len is valid only after 0. */
 int insn_decode(struct insn *in, enum code_mode mode, const u8 *bytes, unsigned n);
 
-/* Intel-syntax text of the instruction into text[size], always terminated; "(bad)" where there is none.
- * Branch targets are absolute, rip being the address of the instruction. Returns the length in bytes, 1 for (bad). */
-unsigned insn_disassemble(char *text, size_t size, enum code_mode mode, const u8 *bytes, unsigned n, u64 rip);
+/* Intel-syntax text of the instruction into text[size], always terminated; "(bad)" where there is
+ * none. Branch targets are absolute, rip being the address of the instruction. Returns the length
+ * in bytes, 1 for (bad). */
+unsigned insn_disassemble(char *text, size_t size, enum code_mode mode, const u8 *bytes, unsigned n,
+                          u64 rip);
 
 #endif

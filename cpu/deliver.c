@@ -175,6 +175,7 @@ static void enter_event(struct vcpu *v, void *arg)
 {
     const struct event *ev = arg;
 
+    mmu_peek_begin(&v->mmu);
     if (vcpu_is_pe(v))
         enter_gate(v, ev);
     else
@@ -182,6 +183,7 @@ static void enter_event(struct vcpu *v, void *arg)
     v->shadow = v->shadow_ss = false;
     v->step_tf = false; /* entering a handler clears TF: no trap after INT n */
     v->activity = CPU_RUNNING;
+    mmu_peek_end(&v->mmu);
     vcpu_update_mode(v);
 }
 
@@ -281,6 +283,7 @@ static void deliver(struct vcpu *v, struct event *ev, const struct exception *e)
         }
         if (first == DOUBLE && second != BENIGN) {
             v->exc = saved;
+            mmu_peek_forget(&v->mmu);
             vcpu_triple_fault(v);
             return;
         }

@@ -15,8 +15,12 @@
 #include "mmu/physmem.h"
 #include "trace/directory.h"
 #include "trace/ipi_box.h"
+#include "trace/lines.h"
 
-enum { DIGEST_INTERVAL = 1 << 24, PAUSES = 8 };
+#ifndef DIGEST_INTERVAL
+#define DIGEST_INTERVAL (1 << 24)
+#endif
+enum { PAUSES = 8 };
 
 /* Answers of live_event() that are not logged as they are: type 0, and this in v[0]. */
 enum { DELIVER_NMI = 1, DELIVER_INTERRUPT, DELIVER_EXTINT };
@@ -139,11 +143,13 @@ static bool delivered(struct vcpu *v, struct delivery *d)
         v->mmu.careful = true;
         deliver(v, d);
         v->mmu.careful = false;
+        lines_release(&v->p, true);
         v->activity = CPU_RUNNING;
         vcpu_count_delivery(v);
         return true;
     }
     v->mmu.careful = false;
+    lines_release(&v->p, false);
     hold_acquire(&v->p);
     return false;
 }

@@ -200,6 +200,7 @@ static void far_transfer(struct vcpu *v, u16 sel, u64 rip, unsigned osize, bool 
 {
     struct descriptor d;
 
+    mmu_peek_begin(&v->mmu);
     if (is_real_like(v)) {
         far_real(v, sel, rip, osize, call);
     } else {
@@ -212,6 +213,7 @@ static void far_transfer(struct vcpu *v, u16 sel, u64 rip, unsigned osize, bool 
         else
             far_system(v, sel, &d, call);
     }
+    mmu_peek_end(&v->mmu);
     vcpu_update_mode(v);
 }
 
@@ -226,6 +228,7 @@ void sys_far_memory(struct vcpu *v, const struct uop *u)
     u32 rip = 0;
     u8 m[6];
 
+    mmu_peek_begin(&v->mmu);
     mmu_read_bytes(&v->mmu, vcpu_address(v, u, size + 2, MMU_READ), m, size + 2, u);
     memcpy(&rip, m, size);
     far_transfer(v, load_le16(m + size), rip, u->osize, u->aux & ~SYS_MEM);
@@ -326,6 +329,7 @@ void sys_far_ret(struct vcpu *v, const struct uop *u)
     u64 rip;
     u16 sel;
 
+    mmu_peek_begin(&v->mmu);
     frame_begin(v, &f, 0);
     rip = frame_pop(v, &f, u->osize);
     sel = frame_pop(v, &f, u->osize);
@@ -335,6 +339,7 @@ void sys_far_ret(struct vcpu *v, const struct uop *u)
     } else {
         return_protected(v, &f, rip, sel, u->osize, skip, false);
     }
+    mmu_peek_end(&v->mmu);
     vcpu_update_mode(v);
 }
 
@@ -415,11 +420,14 @@ void sys_iret(struct vcpu *v, const struct uop *u)
     if (!is_real_like(v) && (v->rflags & FL_NT)) {
         if (vcpu_is_lma(v))
             vcpu_raise_err(v, VEC_GP, 0);
+        mmu_peek_begin(&v->mmu);
         iret_task(v);
+        mmu_peek_end(&v->mmu);
         vcpu_update_mode(v);
         return;
     }
     mask = iret_mask(v, osize);
+    mmu_peek_begin(&v->mmu);
     frame_begin(v, &f, 0);
     rip = frame_pop(v, &f, osize);
     cs = frame_pop(v, &f, osize);
@@ -433,5 +441,6 @@ void sys_iret(struct vcpu *v, const struct uop *u)
         return_protected(v, &f, rip, cs, osize, 0, vcpu_is_code64(v));
         set_flags(v, flags, mask);
     }
+    mmu_peek_end(&v->mmu);
     vcpu_update_mode(v);
 }

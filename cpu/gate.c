@@ -21,13 +21,17 @@ static void inner_stack64(struct vcpu *v, unsigned cpl, unsigned ist, u32 ext, s
 {
     const struct segreg *tr = &v->seg[SEG_TR];
     u32 offset = ist ? 36 + (ist - 1) * 8 : 4 + cpl * 8;
+    u64 sp;
 
     if (!tr->usable || offset + 7 > tr->limit)
         vcpu_raise_err(v, VEC_TS, selector_error(tr->sel) | ext);
+    sp = mmu_sys_read(&v->mmu, tr->base + offset, 8, v->cur);
+    if (sext64(sp, 48) != sp)
+        vcpu_raise_err(v, VEC_SS, ext);
     ss->mark = false;
     segment_set_null(&ss->reg, cpl);
     ss->reg.dpl = cpl;
-    frame_begin_at(f, &ss->reg, mmu_sys_read(&v->mmu, tr->base + offset, 8, v->cur), true, cpl, ext);
+    frame_begin_at(f, &ss->reg, sp, true, cpl, ext);
 }
 
 void gate_inner_stack(struct vcpu *v, unsigned cpl, unsigned ist, u32 ext, struct frame *f, struct segment_plan *ss)

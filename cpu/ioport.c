@@ -30,8 +30,12 @@ void ioport_check(struct vcpu *v, u16 port, unsigned size)
 {
     bool checked = vcpu_is_v86(v) || v->cpl > (v->rflags & FL_IOPL) >> 12;
 
-    if (vcpu_is_pe(v) && checked && !map_allows(v, port, size))
+    if (!vcpu_is_pe(v) || !checked)
+        return;
+    mmu_peek_begin(&v->mmu);
+    if (!map_allows(v, port, size))
         vcpu_raise_err(v, VEC_GP, 0);
+    mmu_peek_end(&v->mmu);
 }
 
 static u16 port_of(const struct vcpu *v, const struct uop *u)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The local APIC of a vCPU, xAPIC and x2APIC. It belongs to its vCPU alone: everything here is called on that vCPU's
- * thread (or by whoever owns the stopped machine). Others send it messages, which arrive through lapic_accept().
+ * The local APIC of a vCPU, xAPIC and x2APIC. It belongs to its vCPU alone: everything here is
+ * called on that vCPU's thread (or by whoever owns the stopped machine). Others send it messages,
+ * which arrive through lapic_accept().
  */
 #ifndef CPU_LAPIC_H
 #define CPU_LAPIC_H
@@ -27,15 +28,16 @@ struct lapic {
     struct apic_map *map;
     u32 irr[8], isr[8], tmr[8];
     u32 lvt[LVT_COUNT];
-    u64 icr;          /* as in x2APIC: destination in the upper half */
+    u64 icr; /* as in x2APIC: destination in the upper half */
     u32 svr, dfr;
-    u8 ldr, tpr;      /* xAPIC logical id; v->cr8 is tpr >> 4 */
-    u32 esr, errors;  /* as read; gathered since */
+    u8 ldr, tpr;     /* xAPIC logical id; v->cr8 is tpr >> 4 */
+    u32 esr, errors; /* as read; gathered since */
     u32 divide, initial;
-    u64 deadline;     /* one-shot and periodic: ns of the next expiry, ~0: stopped */
-    bool lint0;       /* the 8259's INTR line */
-    bool extint;      /* an ExtINT message waits */
-    /* An EOI of a level-triggered vector goes to the I/O APICs. Called with the I/O hold (see lapic_eoi_is_level). */
+    u64 deadline; /* one-shot and periodic: ns of the next expiry, ~0: stopped */
+    bool lint0;   /* the 8259's INTR line */
+    bool extint;  /* an ExtINT message waits */
+    /* An EOI of a level-triggered vector goes to the I/O APICs. Called with the I/O hold (see
+     * lapic_eoi_is_level). */
     void (*eoi_broadcast)(void *opaque, struct participant *by, u8 vector);
     void *opaque;
 };
@@ -47,8 +49,8 @@ void lapic_destroy(struct vcpu *v);
 void lapic_reset(struct vcpu *v, bool bsp);
 /* INIT: all registers but the id and IA32_APIC_BASE (SDM vol. 3 §11.4.7.3). */
 void lapic_init_signal(struct vcpu *v);
-/* What firmware sets up on the boot processor: enabled, LINT0 ExtINT (virtual wire), LINT1 NMI. For kernels that are
- * loaded without firmware. */
+/* What firmware sets up on the boot processor: enabled, LINT0 ExtINT (virtual wire), LINT1 NMI. For
+ * kernels that are loaded without firmware. */
 void lapic_set_virtual_wire(struct vcpu *v);
 
 static inline bool lapic_is_enabled(const struct vcpu *v)
@@ -67,8 +69,9 @@ static inline u32 lapic_x2apic_ldr(u32 id)
     return (id >> 4) << 16 | 1u << (id & 15);
 }
 
-/* xAPIC registers in the APIC page. Accesses of other sizes than 4 and offsets between registers have no effect and
- * read 0. A write to offset 0xB0 (EOI) needs the I/O hold if lapic_eoi_is_level(). */
+/* xAPIC registers in the APIC page. Accesses of other sizes than 4 and offsets between registers
+ * have no effect and read 0. A write to offset 0xB0 (EOI) needs the I/O hold if
+ * lapic_eoi_is_level(). */
 u64 lapic_mmio_read(struct vcpu *v, u32 offset, unsigned size);
 void lapic_mmio_write(struct vcpu *v, u32 offset, unsigned size, u64 value);
 
@@ -77,8 +80,8 @@ static inline bool lapic_has_msr(u32 msr)
 {
     return msr == 0x1b || msr == 0x6e0 || msr >> 8 == 8;
 }
-/* Raise #GP(0) for what the mode or the register does not allow; then nothing has changed. A write to 0x80B needs the
- * I/O hold if lapic_eoi_is_level(). */
+/* Raise #GP(0) for what the mode or the register does not allow; then nothing has changed. A write
+ * to 0x80B needs the I/O hold if lapic_eoi_is_level(). */
 u64 lapic_msr_read(struct vcpu *v, u32 msr);
 void lapic_msr_write(struct vcpu *v, u32 msr, u64 value);
 
@@ -88,18 +91,20 @@ void lapic_set_cr8(struct vcpu *v, u64 cr8);
 /* Would an EOI now be broadcast? Then the caller takes the I/O hold before it writes EOI. */
 bool lapic_eoi_is_level(const struct vcpu *v);
 
-/* The time in ns at which the timer makes its next interrupt; ~0: it will not. Changes only by instructions and
- * lapic_timer_expire(). */
+/* The time in ns at which the timer makes its next interrupt; ~0: it will not. Changes only by
+ * instructions and lapic_timer_expire(). */
 u64 lapic_next_deadline(const struct vcpu *v);
-/* The deadline has passed: make the interrupt, reload or stop. At a journaled position. No effect before the
- * deadline. */
+/* The deadline has passed: make the interrupt, reload or stop. At a journaled position. No effect
+ * before the deadline. */
 void lapic_timer_expire(struct vcpu *v);
 
-/* A message arrives. Fixed ones set IRR; NMI, INIT and SIPI set v->nmi_pending, v->init_pending, v->sipi_pending. */
+/* A message arrives. Fixed ones set IRR; NMI, INIT and SIPI set v->nmi_pending, v->init_pending,
+ * v->sipi_pending. */
 void lapic_accept(struct vcpu *v, const struct ipi *msg);
 
 enum { LAPIC_NONE = -1, LAPIC_EXTINT = -2 };
-/* The vector to deliver now if IF allows: above PPR; LAPIC_NONE; or LAPIC_EXTINT: ask the 8259 (board_ack_pic). */
+/* The vector to deliver now if IF allows: above PPR; LAPIC_NONE; or LAPIC_EXTINT: ask the 8259
+ * (board_ack_pic). */
 int lapic_pending(const struct vcpu *v);
 /* Delivery of that vector begins: IRR to ISR. */
 void lapic_begin_service(struct vcpu *v, u8 vector);
@@ -108,14 +113,5 @@ void lapic_begin_extint(struct vcpu *v);
 
 /* A 64-bit digest of the APIC's state. */
 u64 lapic_digest(const struct vcpu *v, u64 seed);
-
-/* Between lapic.c and its timer (lapic_timer.c). */
-void lapic_raise_lvt(struct vcpu *v, enum lapic_lvt n);
-void lapic_timer_write_lvt(struct vcpu *v, u32 value);
-void lapic_timer_write_initial(struct vcpu *v, u32 value);
-void lapic_timer_write_divide(struct vcpu *v, u32 value);
-u32 lapic_timer_current(struct vcpu *v);
-u64 lapic_timer_read_tsc_deadline(struct vcpu *v);
-void lapic_timer_write_tsc_deadline(struct vcpu *v, u64 value);
 
 #endif

@@ -2,18 +2,19 @@
 /*
  * The local APIC's timer (Intel SDM vol. 3 §11.5.4): one-shot, periodic and TSC-deadline.
  *
- * The input clock is 1 GHz, so counts times divisor are nanoseconds of the vCPU's own guest clock. Nothing counts:
- * a deadline is kept, and the current count follows from it. The vCPU asks lapic_next_deadline() and calls
- * lapic_timer_expire() at a position that the journal knows. A periodic timer that expires late skips the expiries it
- * missed: they would have been one bit in IRR.
+ * The input clock is 1 GHz, so counts times divisor are nanoseconds of the vCPU's own guest clock.
+ * Nothing counts: a deadline is kept, and the current count follows from it. The vCPU asks
+ * lapic_next_deadline() and calls lapic_timer_expire() at a position that the journal knows. A
+ * periodic timer that expires late skips the expiries it missed: they would have been one bit in
+ * IRR.
  *
- * While the LVT entry is masked there is no next deadline; what passed meanwhile is made up for when the guest
- * looks or unmasks. TSC and clock differ by v->tsc_offset.
+ * While the LVT entry is masked there is no next deadline; what passed meanwhile is made up for
+ * when the guest looks or unmasks. TSC and clock differ by v->tsc_offset.
  */
 #include "cpu/lapic.h"
+#include "cpu/lapic_internal.h"
 #include "replay/journal.h"
 
-#define LVT_MASKED 0x10000u
 #define OFF (~(u64)0)
 
 enum timer_mode { ONE_SHOT, PERIODIC, TSC_DEADLINE };

@@ -2,9 +2,9 @@
 /*
  * Lifting, the common part: finding an instruction's row and the helpers that all lifters share.
  *
- * Rows are chained by map and opcode in the order of the tables; the first that fits the prefixes, the
- * ModRM byte, the mode and the CPU's features wins. So a row that needs a feature stands before the one
- * that describes what older CPUs do with the same bytes (TZCNT before BSF).
+ * Rows are chained by map and opcode in the order of the tables; the first that fits the prefixes,
+ * the ModRM byte, the mode and the CPU's features wins. So a row that needs a feature stands before
+ * the one that describes what older CPUs do with the same bytes (TZCNT before BSF).
  */
 #include "cpu/lift.h"
 
@@ -13,19 +13,20 @@
 #include "cpu/uops.h"
 #include "cpu/vcpu.h"
 
-#define INSN(map, op, pfx, ext, mod, mode, NAME, opnds, lifter, arg, feat) \
+#define INSN(map, op, pfx, ext, mod, mode, NAME, opnds, lifter, arg, feat)                         \
     void lifter(struct lift_state *l, const struct insn_row *row);
 #include "cpu/insn.def"
 #undef INSN
 
-#define INSN(map, op, pfx, ext, mod, mode, NAME, opnds, lifter, arg, feat) \
+#define INSN(map, op, pfx, ext, mod, mode, NAME, opnds, lifter, arg, feat)                         \
     {map, op, pfx, ext, mod, mode, #NAME, opnds, lifter, arg, feat},
 static const struct insn_row rows[] = {
 #include "cpu/insn.def"
 };
 #undef INSN
 
-/* first[map][opcode]: index + 1 of the first row; next[i]: index + 1 of the one after rows[i]; 0: none. */
+/* first[map][opcode]: index + 1 of the first row; next[i]: index + 1 of the one after rows[i]; 0:
+ * none. */
 static u16 first[M_COUNT][256];
 static u16 next[ARRAY_SIZE(rows)];
 
@@ -115,7 +116,8 @@ struct uop *lift_emit(struct lift_state *l, unsigned op)
     return u;
 }
 
-/* The segment of an address expression as execution needs it: reduced where base and limit cannot matter. */
+/* The segment of an address expression as execution needs it: reduced where base and limit cannot
+ * matter. */
 static unsigned reduced_segment(u32 key, unsigned seg, unsigned asize)
 {
     if ((key & KEY_CODE) == CODE_64) {
@@ -148,7 +150,8 @@ void lift_undefined(struct lift_state *l)
     l->end = true;
 }
 
-static struct uop *emit_call(struct lift_state *l, const struct insn_row *row, lift_helper *fn, unsigned op)
+static struct uop *emit_call(struct lift_state *l, const struct insn_row *row, lift_helper *fn,
+                             unsigned op)
 {
     struct uop *u = lift_emit(l, op);
 

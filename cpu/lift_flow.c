@@ -2,9 +2,9 @@
 /*
  * Lifters of branches, stack and string instructions, and software interrupts.
  *
- * A direct branch gets its target here, already cut to the operand size. Whether it needs a check when taken is
- * decided here too: in flat code no 32-bit target can be outside CS, and in 64-bit code a target is canonical or
- * not once and for all; what remains takes the checking micro-op.
+ * A direct branch gets its target here, already cut to the operand size. Whether it needs a check
+ * when taken is decided here too: in flat code no 32-bit target can be outside CS, and in 64-bit
+ * code a target is canonical or not once and for all; what remains takes the checking micro-op.
  */
 #include "cpu/address.h"
 #include "cpu/exec_int.h"
@@ -166,7 +166,8 @@ void lift_leave(struct lift_state *l, const struct insn_row *row)
 }
 
 /* A helper that works on the stack. */
-static struct uop *call_stack(struct lift_state *l, const struct insn_row *row, uop_fn *fn, bool exits)
+static struct uop *call_stack(struct lift_state *l, const struct insn_row *row, uop_fn *fn,
+                              bool exits)
 {
     struct uop *u = exits ? lift_call_exit(l, row, fn) : lift_call(l, row, fn);
 

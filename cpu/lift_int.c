@@ -160,7 +160,8 @@ static void shift(struct lift_state *l, unsigned ri8, bool by_cl, u64 count)
     }
     count &= size == 8 ? 63 : 31;
     if (!by_cl && !count) {
-        /* Nothing but the write itself: of the register (which clears the upper half), or to memory. */
+        /* Nothing but the write itself: of the register (which clears the upper half), or to
+         * memory. */
         u = lift_emit(l, mem ? UOP_OR_MI8_NF + size_log(size) * 2 : UOP_MOV_RR8 + size_log(size));
         u->src = lift_reg(in, in->rm, size);
     } else {
@@ -259,7 +260,8 @@ void lift_bt_EI(struct lift_state *l, const struct insn_row *row)
     bit_test(l, row->arg, true);
 }
 
-/* The common shape "Gv,Ev": register form `r16`, memory form `m16`, sizes 16, 32, 64 at distance `step`. */
+/* The common shape "Gv,Ev": register form `r16`, memory form `m16`, sizes 16, 32, 64 at distance
+ * `step`. */
 static struct uop *emit_GE(struct lift_state *l, unsigned r16, unsigned m16, unsigned step)
 {
     const struct insn *in = l->in;
@@ -399,7 +401,9 @@ void lift_movx(struct lift_state *l, const struct insn_row *row)
     if (in->osize == 2 && from == 2) /* 66 0F B7/BF: a plain 16-bit move */
         op = mem ? UOP_MOV_RM16 : UOP_MOV_RR16;
     else if (row->arg)
-        op = from == 1 ? (in->osize == 2 ? UOP_MOVSX_R16_8 : in->osize == 4 ? UOP_MOVSX_R32_8 : UOP_MOVSX_R64_8)
+        op = from == 1 ? (in->osize == 2   ? UOP_MOVSX_R16_8
+                          : in->osize == 4 ? UOP_MOVSX_R32_8
+                                           : UOP_MOVSX_R64_8)
                        : (in->osize == 4 ? UOP_MOVSX_R32_16 : UOP_MOVSX_R64_16);
     else
         op = from == 1 ? (in->osize == 2 ? UOP_MOVZX_R16_8 : UOP_MOVZX_R32_8) : UOP_MOVZX_R32_16;
@@ -527,13 +531,15 @@ void lift_cmpxchg8b(struct lift_state *l, const struct insn_row *row)
 void lift_bswap(struct lift_state *l, const struct insn_row *row)
 {
     (void)row;
-    lift_emit(l, UOP_BSWAP16 + size_log(l->in->osize) - 1)->dst = (l->in->opcode & 7) | (l->in->rex & 1) << 3;
+    lift_emit(l, UOP_BSWAP16 + size_log(l->in->osize) - 1)->dst =
+        (l->in->opcode & 7) | (l->in->rex & 1) << 3;
 }
 
 /* row->arg: 0 load, 1 store. */
 void lift_movbe(struct lift_state *l, const struct insn_row *row)
 {
-    struct uop *u = lift_emit(l, (row->arg ? UOP_MOVBE_MR16 : UOP_MOVBE_RM16) + size_log(l->in->osize) - 1);
+    struct uop *u =
+        lift_emit(l, (row->arg ? UOP_MOVBE_MR16 : UOP_MOVBE_RM16) + size_log(l->in->osize) - 1);
 
     lift_address(l, u);
     u->dst = u->src = l->in->reg;

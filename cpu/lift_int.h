@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the integer lifters share: the values that rows of insn_int.def pass as arguments, and how operands
- * of the manual's notation (Eb, Gv, ...) become fields of a micro-op.
+ * What the integer lifters share: the values that rows of insn_int.def pass as arguments, and how
+ * operands of the manual's notation (Eb, Gv, ...) become fields of a micro-op.
  */
 #ifndef CPU_LIFT_INT_H
 #define CPU_LIFT_INT_H
@@ -47,7 +47,8 @@ static inline unsigned lift_size_default64(const struct lift_state *l)
     return lift_is_code64(l) ? l->in->p66 && !(l->in->rex & 8) ? 2 : 8 : l->in->osize;
 }
 
-/* Which of the three variants (64, F32, G) of a micro-op that uses the stack fits an operand size. */
+/* Which of the three variants (64, F32, G) of a micro-op that uses the stack fits an operand size.
+ */
 static inline unsigned lift_stack_kind(const struct lift_state *l, unsigned size)
 {
     if (lift_is_code64(l))

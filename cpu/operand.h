@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What integer handlers are made of: register operands of each size, arithmetic flags taken from the host's
- * own instructions, and conditions. All functions are meant to be inlined with a constant size, so that a
- * handler is a few host instructions. Sizes are in bytes: 1, 2, 4, 8.
+ * What integer handlers are made of: register operands of each size, arithmetic flags taken from
+ * the host's own instructions, and conditions. All functions are meant to be inlined with a
+ * constant size, so that a handler is a few host instructions. Sizes are in bytes: 1, 2, 4, 8.
  *
- * 8-bit registers are named by byte offset into vcpu->r[], the others by index. A 32-bit result clears the upper half,
- * 8- and 16-bit results leave it (SDM vol. 1 §3.4.1.1).
+ * 8-bit registers are named by byte offset into vcpu->r[], the others by index. A 32-bit result
+ * clears the upper half, 8- and 16-bit results leave it (SDM vol. 1 §3.4.1.1).
  */
 #ifndef CPU_OPERAND_H
 #define CPU_OPERAND_H
@@ -57,6 +57,131 @@ ALWAYS_INLINE void *mem_rmw(struct vcpu *v, const struct uop *u, unsigned size)
     return mmu_rmw_begin(&v->mmu, vcpu_address(v, u, size, MMU_RMW), size, u);
 }
 
+/*
+ * Two speeds. A handler that touches memory exists twice: a fast one that is a leaf function, for
+ * an address that needs no segment checks and hits the TLB, and a cold one that can do everything.
+ * The try_*() functions are the accesses of both: with `fast` they return false, having done
+ * nothing, where the cold one is needed; without, they always succeed. TWO_SPEEDS(name, body) makes
+ * the pair; body is an expression in v, u and `fast` that is true when done. TWO_SPEEDS_LAST is for
+ * handlers that end their block.
+ */
+#define TWO_SPEEDS_THEN(name, body, then)                                                          \
+    static __attribute__((noinline, cold)) void name##_cold(struct vcpu *v, const struct uop *u)   \
+    {                                                                                              \
+        const bool fast = false;                                                                   \
+        (void)fast;                                                                                \
+        (void)(body);                                                                              \
+        then;                                                                                      \
+    }                                                                                              \
+    void name(struct vcpu *v, const struct uop *u)                                                 \
+    {                                                                                              \
+        const bool fast = true;                                                                    \
+        (void)fast;                                                                                \
+        if (likely(body))                                                                          \
+            then;                                                                                  \
+        else                                                                                       \
+            name##_cold(v, u);                                                                     \
+    }
+#define TWO_SPEEDS(name, body) TWO_SPEEDS_THEN(name, body, uop_next(v, u))
+#define TWO_SPEEDS_LAST(name, body) TWO_SPEEDS_THEN(name, body, (void)0)
+
+/* The linear address of u's operand if that is easy. */
+ALWAYS_INLINE bool easy_address(const struct vcpu *v, const struct uop *u, gla_t *a)
+{
+    *a = vcpu_offset_raw(v, u);
+    if (likely(u->seg == SEG_NONE))
+        return true;
+    if (u->seg == SEG_FLAT32)
+        *a = (u32)*a;
+    else if (u->asize == 8)
+        *a += v->seg[u->seg].base;
+    else
+        return false;
+    return true;
+}
+
+ALWAYS_INLINE const struct tlb_entry *easy_entry(const struct vcpu *v, gla_t a)
+{
+    return &v->mmu.tlb[(a >> 12) & (MMU_TLB_SIZE - 1)];
+}
+
+ALWAYS_INLINE bool try_read(struct vcpu *v, const struct uop *u, gla_t a, unsigned size, bool fast,
+                            u64 *value)
+{
+    const struct tlb_entry *e = easy_entry(v, a);
+
+    if (!fast)
+        *value = mmu_read(&v->mmu, a, size, u);
+    else if (likely(e->rtag == (a & (MMU_PAGE_MASK | (size - 1)))))
+        *value = ram_load((const void *)(a + e->addend), size);
+    else
+        return false;
+    return true;
+}
+
+ALWAYS_INLINE bool try_write(struct vcpu *v, const struct uop *u, gla_t a, unsigned size, bool fast,
+                             u64 value)
+{
+    const struct tlb_entry *e = easy_entry(v, a);
+
+    if (!fast)
+        mmu_write(&v->mmu, a, size, value, u);
+    else if (likely(e->wtag == (a & (MMU_PAGE_MASK | (size - 1)))))
+        ram_store((void *)(a + e->addend), size, value);
+    else
+        return false;
+    return true;
+}
+
+/* Memory operand of u. */
+ALWAYS_INLINE bool try_get(struct vcpu *v, const struct uop *u, unsigned size, bool fast,
+                           u64 *value)
+{
+    gla_t a;
+
+    if (!fast)
+        a = vcpu_address(v, u, size, MMU_READ);
+    else if (unlikely(!easy_address(v, u, &a)))
+        return false;
+    return try_read(v, u, a, size, fast, value);
+}
+
+ALWAYS_INLINE bool try_set(struct vcpu *v, const struct uop *u, unsigned size, bool fast, u64 value)
+{
+    gla_t a;
+
+    if (!fast)
+        a = vcpu_address(v, u, size, MMU_WRITE);
+    else if (unlikely(!easy_address(v, u, &a)))
+        return false;
+    return try_write(v, u, a, size, fast, value);
+}
+
+/* Begin a read-modify-write; end_rmw() with the same `fast` ends it. */
+ALWAYS_INLINE bool try_rmw(struct vcpu *v, const struct uop *u, unsigned size, bool fast, void **p)
+{
+    const struct tlb_entry *e;
+    gla_t a;
+
+    if (!fast) {
+        *p = mem_rmw(v, u, size);
+        return true;
+    }
+    if (unlikely(!easy_address(v, u, &a)))
+        return false;
+    e = easy_entry(v, a);
+    if (unlikely(e->wtag != (a & (MMU_PAGE_MASK | (size - 1))) || e->rtag != e->wtag))
+        return false;
+    *p = (void *)(a + e->addend);
+    return true;
+}
+
+ALWAYS_INLINE void end_rmw(struct vcpu *v, bool fast)
+{
+    if (!fast)
+        mmu_rmw_end(&v->mmu);
+}
+
 /* SF, ZF, PF of a result; CF, OF, AF clear. */
 ALWAYS_INLINE u32 cc_szp(u64 res, unsigned size)
 {
@@ -72,7 +197,7 @@ ALWAYS_INLINE u32 cc_szp(u64 res, unsigned size)
 }
 
 /* *a = *a INSN b, flags from the host. cc: value of v->cc before, its CF is the carry in. */
-#define FLAG_BINARY(name, INSN, PRE)                                                              \
+#define FLAG_BINARY(name, INSN, PRE)                                                               \
     ALWAYS_INLINE u32 name(u64 *a, u64 b, u32 cc, unsigned size)                                   \
     {                                                                                              \
         u16 ax;                                                                                    \
@@ -83,22 +208,30 @@ ALWAYS_INLINE u32 cc_szp(u64 res, unsigned size)
         switch (size) {                                                                            \
         case 1:                                                                                    \
             asm(PRE INSN "b %b2, %b0; lahf; seto %%al"                                             \
-                : "+&q"(a1), "=&a"(ax) : "q"((u8)b), "ri"(cc) : "cc"); \
+                : "+&q"(a1), "=&a"(ax)                                                             \
+                : "q"((u8)b), "ri"(cc)                                                             \
+                : "cc");                                                                           \
             *a = a1;                                                                               \
             break;                                                                                 \
         case 2:                                                                                    \
             asm(PRE INSN "w %w2, %w0; lahf; seto %%al"                                             \
-                : "+&r"(a2), "=&a"(ax) : "r"((u16)b), "ri"(cc) : "cc"); \
+                : "+&r"(a2), "=&a"(ax)                                                             \
+                : "r"((u16)b), "ri"(cc)                                                            \
+                : "cc");                                                                           \
             *a = a2;                                                                               \
             break;                                                                                 \
         case 4:                                                                                    \
             asm(PRE INSN "l %k2, %k0; lahf; seto %%al"                                             \
-                : "+&r"(a4), "=&a"(ax) : "r"((u32)b), "ri"(cc) : "cc"); \
+                : "+&r"(a4), "=&a"(ax)                                                             \
+                : "r"((u32)b), "ri"(cc)                                                            \
+                : "cc");                                                                           \
             *a = a4;                                                                               \
             break;                                                                                 \
         default:                                                                                   \
             asm(PRE INSN "q %q2, %q0; lahf; seto %%al"                                             \
-                : "+&r"(*a), "=&a"(ax) : "r"(b), "ri"(cc) : "cc"); \
+                : "+&r"(*a), "=&a"(ax)                                                             \
+                : "r"(b), "ri"(cc)                                                                 \
+                : "cc");                                                                           \
             break;                                                                                 \
         }                                                                                          \
         return ax;                                                                                 \
@@ -123,23 +256,19 @@ FLAG_BINARY(host_xor, "xor", "")
         (void)cc;                                                                                  \
         switch (size) {                                                                            \
         case 1:                                                                                    \
-            asm(PRE INSN "b %b0; lahf; seto %%al"                                      \
-                : "+&q"(a1), "=&a"(ax) : "ri"(cc) : "cc"); \
+            asm(PRE INSN "b %b0; lahf; seto %%al" : "+&q"(a1), "=&a"(ax) : "ri"(cc) : "cc");       \
             *a = a1;                                                                               \
             break;                                                                                 \
         case 2:                                                                                    \
-            asm(PRE INSN "w %w0; lahf; seto %%al"                                      \
-                : "+&r"(a2), "=&a"(ax) : "ri"(cc) : "cc"); \
+            asm(PRE INSN "w %w0; lahf; seto %%al" : "+&r"(a2), "=&a"(ax) : "ri"(cc) : "cc");       \
             *a = a2;                                                                               \
             break;                                                                                 \
         case 4:                                                                                    \
-            asm(PRE INSN "l %k0; lahf; seto %%al"                                      \
-                : "+&r"(a4), "=&a"(ax) : "ri"(cc) : "cc"); \
+            asm(PRE INSN "l %k0; lahf; seto %%al" : "+&r"(a4), "=&a"(ax) : "ri"(cc) : "cc");       \
             *a = a4;                                                                               \
             break;                                                                                 \
         default:                                                                                   \
-            asm(PRE INSN "q %q0; lahf; seto %%al"                                      \
-                : "+&r"(*a), "=&a"(ax) : "ri"(cc) : "cc"); \
+            asm(PRE INSN "q %q0; lahf; seto %%al" : "+&r"(*a), "=&a"(ax) : "ri"(cc) : "cc");       \
             break;                                                                                 \
         }                                                                                          \
         return ax;                                                                                 \

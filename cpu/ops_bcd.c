@@ -2,8 +2,8 @@
 /*
  * Decimal adjustment, BOUND, XLAT, SALC: helpers of instructions that compilers no longer emit.
  *
- * Undefined flags, fixed here: DAA and DAS clear OF; AAA and AAS clear OF, SF, ZF and PF; AAM and AAD clear OF, AF
- * and CF. Intel SDM vol. 2, DAA, DAS, AAA, AAS, AAM, AAD, BOUND, XLAT.
+ * Undefined flags, fixed here: DAA and DAS clear OF; AAA and AAS clear OF, SF, ZF and PF; AAM and
+ * AAD clear OF, AF and CF. Intel SDM vol. 2, DAA, DAS, AAA, AAS, AAM, AAD, BOUND, XLAT.
  */
 #include "cpu/exec_int.h"
 #include "cpu/operand.h"

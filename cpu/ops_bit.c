@@ -2,10 +2,10 @@
 /*
  * Handlers of bit tests, bit scans and bit counts, and CRC32.
  *
- * Fixed where the manual leaves it open: BT* change CF alone; BSF and BSR of 0 leave the destination as it is, set
- * ZF and clear the other flags, and clear all but ZF otherwise; TZCNT and LZCNT clear what they do not define.
- * A register bit number with a memory operand reaches outside the operand: the address moves by whole
- * operands. Intel SDM vol. 2, BT, BSF, POPCNT, CRC32.
+ * Fixed where the manual leaves it open: BT* change CF alone; BSF and BSR of 0 leave the
+ * destination as it is, set ZF and clear the other flags, and clear all but ZF otherwise; TZCNT and
+ * LZCNT clear what they do not define. A register bit number with a memory operand reaches outside
+ * the operand: the address moves by whole operands. Intel SDM vol. 2, BT, BSF, POPCNT, CRC32.
  */
 #include "cpu/exec_int.h"
 #include "cpu/operand.h"
@@ -28,7 +28,8 @@ ALWAYS_INLINE u32 with_carry(u32 cc, u64 a, unsigned n)
     return (cc & ~(u32)CC_CF) | (u32)((a >> n) & 1) << 8;
 }
 
-ALWAYS_INLINE void bit_reg(struct vcpu *v, const struct uop *u, enum bit op, u64 number, unsigned bits)
+ALWAYS_INLINE void bit_reg(struct vcpu *v, const struct uop *u, enum bit op, u64 number,
+                           unsigned bits)
 {
     unsigned n = number & (bits - 1);
     u64 a = reg_get(v, u->dst, bits / 8);
@@ -39,10 +40,12 @@ ALWAYS_INLINE void bit_reg(struct vcpu *v, const struct uop *u, enum bit op, u64
 }
 
 /* `distance` in bytes from the operand's own address. */
-ALWAYS_INLINE void bit_mem(struct vcpu *v, const struct uop *u, enum bit op, unsigned n, u64 distance, unsigned bits)
+ALWAYS_INLINE void bit_mem(struct vcpu *v, const struct uop *u, enum bit op, unsigned n,
+                           u64 distance, unsigned bits)
 {
     unsigned size = bits / 8;
-    gla_t at = vcpu_address_at(v, u, vcpu_offset_raw(v, u) + distance, size, op == BT ? MMU_READ : MMU_RMW);
+    gla_t at = vcpu_address_at(v, u, vcpu_offset_raw(v, u) + distance, size,
+                               op == BT ? MMU_READ : MMU_RMW);
     u64 a;
 
     if (op == BT) {
@@ -67,8 +70,9 @@ ALWAYS_INLINE u64 bit_distance(u64 number, unsigned bits)
 #define BIT_RR(OP, SIZE) bit_reg(v, u, OP, v->r[u->src], SIZE)
 #define BIT_RI(OP, SIZE) bit_reg(v, u, OP, u->imm, SIZE)
 #define BIT_MR(OP, SIZE)                                                                           \
-    bit_mem(v, u, OP, v->r[u->src] & (SIZE - 1), bit_distance(reg_get(v, u->src, SIZE / 8), SIZE), SIZE)
-#define BIT_MI(OP, SIZE) bit_mem(v, u, OP, u->imm & (SIZE - 1), 0, SIZE)
+    bit_mem(v, u, OP, v->r[u->src] & (SIZE - 1), bit_distance(reg_get(v, u->src, SIZE / 8), SIZE), \
+            SIZE)
+#define BIT_MI(OP, SIZE) bit_mem(v, u, OP, u->imm &(SIZE - 1), 0, SIZE)
 #define HANDLER(OP, FORM, SIZE, RD, WR)                                                            \
     void uop_##OP##_##FORM##SIZE(struct vcpu *v, const struct uop *u)                              \
     {                                                                                              \
@@ -85,14 +89,24 @@ FAM_BIT(HANDLER)
         u64 number = u->aux ? u->imm & (bits - 1) : reg_get(v, u->src, bits / 8);                  \
         unsigned n = number & (bits - 1);                                                          \
         u64 off = vcpu_offset_raw(v, u) + (u->aux ? 0 : bit_distance(number, bits));               \
-        void *p = mmu_rmw_begin(&v->mmu, vcpu_address_at(v, u, off, bits / 8, MMU_RMW), bits / 8, u); \
+        void *p =                                                                                  \
+            mmu_rmw_begin(&v->mmu, vcpu_address_at(v, u, off, bits / 8, MMU_RMW), bits / 8, u);    \
         bool old;                                                                                  \
         if (bits == 16)                                                                            \
-            asm volatile("lock " INSN "w %w2, %1" : "=@ccc"(old), "+m"(*(u16 *)p) : "r"(n) : "memory"); \
+            asm volatile("lock " INSN "w %w2, %1"                                                  \
+                         : "=@ccc"(old), "+m"(*(u16 *)p)                                           \
+                         : "r"(n)                                                                  \
+                         : "memory");                                                              \
         else if (bits == 32)                                                                       \
-            asm volatile("lock " INSN "l %2, %1" : "=@ccc"(old), "+m"(*(u32 *)p) : "r"(n) : "memory"); \
+            asm volatile("lock " INSN "l %2, %1"                                                   \
+                         : "=@ccc"(old), "+m"(*(u32 *)p)                                           \
+                         : "r"(n)                                                                  \
+                         : "memory");                                                              \
         else                                                                                       \
-            asm volatile("lock " INSN "q %q2, %1" : "=@ccc"(old), "+m"(*(u64 *)p) : "r"(n) : "memory"); \
+            asm volatile("lock " INSN "q %q2, %1"                                                  \
+                         : "=@ccc"(old), "+m"(*(u64 *)p)                                           \
+                         : "r"(n)                                                                  \
+                         : "memory");                                                              \
         mmu_rmw_end(&v->mmu);                                                                      \
         v->cc = (v->cc & ~(u32)CC_CF) | (u32)old << 8;                                             \
     }
@@ -106,12 +120,18 @@ LOCK_BIT(lock_BTC, "btc")
         lock_##OP(v, u, SIZE);                                                                     \
         uop_next(v, u);                                                                            \
     }
-HANDLER(BTS, 16) HANDLER(BTS, 32) HANDLER(BTS, 64)
-HANDLER(BTR, 16) HANDLER(BTR, 32) HANDLER(BTR, 64)
-HANDLER(BTC, 16) HANDLER(BTC, 32) HANDLER(BTC, 64)
+HANDLER(BTS, 16)
+HANDLER(BTS, 32) HANDLER(BTS, 64) HANDLER(BTR, 16) HANDLER(BTR, 32) HANDLER(BTR, 64)
+    HANDLER(BTC, 16) HANDLER(BTC, 32) HANDLER(BTC, 64)
 #undef HANDLER
 
-enum bits { BSF, BSR, TZCNT, LZCNT, POPCNT };
+        enum bits {
+            BSF,
+            BSR,
+            TZCNT,
+            LZCNT,
+            POPCNT
+        };
 
 ALWAYS_INLINE void bits_op(struct vcpu *v, const struct uop *u, enum bits op, u64 a, unsigned bits)
 {

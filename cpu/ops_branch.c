@@ -2,9 +2,9 @@
 /*
  * Handlers that end a block with a near branch, and software interrupts.
  *
- * A handler sets rip and tells the run loop by `taken` which link to follow. A target outside the CS limit, or
- * not canonical in 64-bit code, raises #GP(0) at the branch itself, before the stack pointer moves.
- * Intel SDM vol. 1 §7.3.8, vol. 2, Jcc, CALL, RET, LOOP, INT n.
+ * A handler sets rip and tells the run loop by `taken` which link to follow. A target outside the
+ * CS limit, or not canonical in 64-bit code, raises #GP(0) at the branch itself, before the stack
+ * pointer moves. Intel SDM vol. 1 §7.3.8, vol. 2, Jcc, CALL, RET, LOOP, INT n.
  */
 #include "cpu/deliver.h"
 #include "cpu/exec_int.h"
@@ -12,11 +12,14 @@
 #include "cpu/stack.h"
 #include "cpu/uops.h"
 
+ALWAYS_INLINE bool is_target(const struct vcpu *v, const struct uop *u, u64 target)
+{
+    return u->stack == 8 ? gla_is_canonical(target) : target <= v->seg[SEG_CS].limit;
+}
+
 ALWAYS_INLINE void check_target(struct vcpu *v, const struct uop *u, u64 target)
 {
-    bool ok = u->stack == 8 ? gla_is_canonical(target) : target <= v->seg[SEG_CS].limit;
-
-    if (unlikely(!ok))
+    if (unlikely(!is_target(v, u, target)))
         uop_raise_err(v, u, VEC_GP, 0);
 }
 
@@ -69,7 +72,9 @@ void uop_jmp_r(struct vcpu *v, const struct uop *u)
 
 void uop_jmp_m(struct vcpu *v, const struct uop *u)
 {
-    u64 target = u->osize == 8 ? mem_get(v, u, 8) : u->osize == 4 ? mem_get(v, u, 4) : mem_get(v, u, 2);
+    u64 target = u->osize == 8   ? mem_get(v, u, 8)
+                 : u->osize == 4 ? mem_get(v, u, 4)
+                                 : mem_get(v, u, 2);
 
     check_target(v, u, target);
     leave_to(v, target, 2);
@@ -96,44 +101,62 @@ void uop_loop(struct vcpu *v, const struct uop *u)
 
 /* --- CALL and RET ---------------------------------------------------------------------------- */
 
-ALWAYS_INLINE void call_J(struct vcpu *v, const struct uop *u, enum stack_kind k)
+/* Each returns whether it was done (see TWO_SPEEDS). */
+ALWAYS_INLINE bool call_J(struct vcpu *v, const struct uop *u, enum stack_kind k, bool fast)
 {
-    if (k == ST_G)
+    if (k == ST_G && !fast)
         check_target(v, u, u->imm);
-    stack_push(v, u, k, u->imm2);
+    if (!try_push(v, u, k, u->imm2, fast))
+        return false;
     leave_to(v, u->imm, 1);
+    return true;
 }
 
-ALWAYS_INLINE void call_to(struct vcpu *v, const struct uop *u, u64 target, enum stack_kind k)
+ALWAYS_INLINE bool call_to(struct vcpu *v, const struct uop *u, u64 target, enum stack_kind k,
+                           bool fast)
 {
-    check_target(v, u, target);
-    stack_push(v, u, k, u->imm2);
+    if (!fast)
+        check_target(v, u, target);
+    else if (unlikely(!is_target(v, u, target)))
+        return false;
+    if (!try_push(v, u, k, u->imm2, fast))
+        return false;
     leave_to(v, target, 2);
+    return true;
 }
 
-ALWAYS_INLINE void call_R(struct vcpu *v, const struct uop *u, enum stack_kind k)
+ALWAYS_INLINE bool call_R(struct vcpu *v, const struct uop *u, enum stack_kind k, bool fast)
 {
-    call_to(v, u, vcpu_cut(v->r[u->src], stack_osize(u, k)), k);
+    return call_to(v, u, vcpu_cut(v->r[u->src], stack_osize(u, k)), k, fast);
 }
 
-ALWAYS_INLINE void call_M(struct vcpu *v, const struct uop *u, enum stack_kind k)
+ALWAYS_INLINE bool call_M(struct vcpu *v, const struct uop *u, enum stack_kind k, bool fast)
 {
     unsigned size = stack_osize(u, k);
-    gla_t a = vcpu_address(v, u, size, MMU_READ);
+    gla_t a;
 
+    if (fast)
+        return false;
+    a = vcpu_address(v, u, size, MMU_READ);
     mmu_probe(&v->mmu, a, size, MMU_READ, u);
     stack_probe_push(v, u, k);
-    call_to(v, u, mmu_read(&v->mmu, a, size, u), k);
+    return call_to(v, u, mmu_read(&v->mmu, a, size, u), k, false);
 }
 
 /* imm: bytes of parameters to release. */
-ALWAYS_INLINE void ret(struct vcpu *v, const struct uop *u, enum stack_kind k)
+ALWAYS_INLINE bool ret(struct vcpu *v, const struct uop *u, enum stack_kind k, bool fast)
 {
-    u64 target = stack_top(v, u, k);
+    u64 target;
 
-    check_target(v, u, target);
+    if (!try_top(v, u, k, fast, &target))
+        return false;
+    if (!fast)
+        check_target(v, u, target);
+    else if (unlikely(!is_target(v, u, target)))
+        return false;
     stack_set(v, u, k, stack_get(v, u, k) + stack_osize(u, k) + u->imm);
     leave_to(v, target, 2);
+    return true;
 }
 
 #define KIND_64 ST_64
@@ -143,11 +166,7 @@ ALWAYS_INLINE void ret(struct vcpu *v, const struct uop *u, enum stack_kind k)
 #define DO_CALL_R call_R
 #define DO_CALL_M call_M
 #define DO_RET ret
-#define HANDLER(OP, KIND)                                                                          \
-    void uop_##OP##_##KIND(struct vcpu *v, const struct uop *u)                                    \
-    {                                                                                              \
-        DO_##OP(v, u, KIND_##KIND);                                                                \
-    }
+#define HANDLER(OP, KIND) TWO_SPEEDS_LAST(uop_##OP##_##KIND, DO_##OP(v, u, KIND_##KIND, fast))
 FAM_STACK_BRANCH(HANDLER)
 
 /* --- Interrupts and PAUSE -------------------------------------------------------------------- */
@@ -158,25 +177,21 @@ void uop_pause(struct vcpu *v, const struct uop *u)
     vcpu_pause(v);
 }
 
-/* INT3, INTO, INT1 never look at IOPL; INT n in virtual-8086 mode does (VME is not there). The handler is entered
- * inside the instruction, so a fault on the way is the instruction's own. */
+/* INT3, INTO, INT1 never look at IOPL; INT n in virtual-8086 mode does (VME is not there). The
+ * handler is entered inside the instruction, so a fault on the way is the instruction's own. */
 void help_int(struct vcpu *v, const struct uop *u)
 {
     u64 next = vcpu_next_rip(v, u);
 
     switch (u->aux) {
-    case INT_3:
-        deliver_software(v, VEC_BP, next, false);
-        break;
+    case INT_3: deliver_software(v, VEC_BP, next, false); break;
     case INT_O:
         if (v->cc & CC_OF)
             deliver_software(v, VEC_OF, next, false);
         else
             v->rip = next;
         break;
-    case INT_1:
-        deliver_software(v, VEC_DB, next, true);
-        break;
+    case INT_1: deliver_software(v, VEC_DB, next, true); break;
     default:
         if (vcpu_is_v86(v) && (v->rflags & FL_IOPL) != FL_IOPL)
             vcpu_raise_err(v, VEC_GP, 0);

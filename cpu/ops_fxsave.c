@@ -23,7 +23,7 @@ static unsigned visible_xmm(const struct vcpu *v)
     return vcpu_is_code64(v) ? 16 : 8;
 }
 
-/* --- The two components ------------------------------------------------------------------------- */
+/* --- The two components ----------------------------------------------------------------------- */
 
 /* x87 in bytes 0..23 and 32..159 of the area image. */
 static void put_x87(const struct vcpu *v, u8 *image, bool wide)
@@ -108,7 +108,7 @@ static gla_t area(struct vcpu *v, const struct uop *u, unsigned size, unsigned a
     return a;
 }
 
-/* --- FXSAVE, FXRSTOR ---------------------------------------------------------------------------- */
+/* --- FXSAVE, FXRSTOR -------------------------------------------------------------------------- */
 
 static void begin_fx(struct vcpu *v, const struct uop *u)
 {
@@ -147,7 +147,7 @@ void uop_fxrstor(struct vcpu *v, const struct uop *u)
     uop_next(v, u);
 }
 
-/* --- XSAVE, XSAVEOPT, XRSTOR -------------------------------------------------------------------- */
+/* --- XSAVE, XSAVEOPT, XRSTOR ------------------------------------------------------------------ */
 
 /* Checks of all XSAVE instructions; returns the requested-feature bitmap. */
 static u64 begin_x(struct vcpu *v, const struct uop *u)
@@ -228,7 +228,7 @@ void uop_xrstor(struct vcpu *v, const struct uop *u)
     uop_next(v, u);
 }
 
-/* --- XCR0 --------------------------------------------------------------------------------------- */
+/* --- XCR0 ------------------------------------------------------------------------------------- */
 
 void uop_xgetbv(struct vcpu *v, const struct uop *u)
 {

@@ -79,7 +79,7 @@ static inline u64 high(__m128i x)
         uop_next(v, u);                                                                            \
     }
 
-/* --- Whole registers and elements with an SSE2 counterpart -------------------------------------- */
+/* --- Whole registers and elements with an SSE2 counterpart ------------------------------------ */
 
 MMX(movq, 8, b)
 MMX(pand, 8, a &b)
@@ -133,7 +133,7 @@ MMX(packsswb, 8, low(_mm_packs_epi16(_mm_unpacklo_epi64(xa, xb), xa)))
 MMX(packuswb, 8, low(_mm_packus_epi16(_mm_unpacklo_epi64(xa, xb), xa)))
 MMX(packssdw, 8, low(_mm_packs_epi32(_mm_unpacklo_epi64(xa, xb), xa)))
 
-/* --- Shifts ------------------------------------------------------------------------------------- */
+/* --- Shifts ----------------------------------------------------------------------------------- */
 
 MMX(psrlw, 8, low(_mm_srl_epi16(xa, xb)))
 MMX(psrld, 8, low(_mm_srl_epi32(xa, xb)))
@@ -162,7 +162,7 @@ MMX_SHIFT(psllw, _mm_sll_epi16)
 MMX_SHIFT(pslld, _mm_sll_epi32)
 MMX_SHIFT(psllq, _mm_sll_epi64)
 
-/* --- SSSE3 -------------------------------------------------------------------------------------- */
+/* --- SSSE3 ------------------------------------------------------------------------------------ */
 
 static i16 saturate16(i32 x)
 {
@@ -277,7 +277,7 @@ MMX(pabsw, 8, sign_w(TWICE_B))
 MMX(pabsd, 8, sign_d(TWICE_B))
 MMX(palignr, 8, align_right(a, b, (u8)u->imm))
 
-/* --- Moves -------------------------------------------------------------------------------------- */
+/* --- Moves ------------------------------------------------------------------------------------ */
 
 void uop_mmx_pshufw(struct vcpu *v, const struct uop *u)
 {

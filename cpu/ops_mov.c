@@ -1,67 +1,80 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Handlers of moves, conditional moves and sets, address computation, byte swaps, and the small instructions that
- * only touch flags. None of them computes arithmetic flags. Intel SDM vol. 1 §7.3.1.
+ * Handlers of moves, conditional moves and sets, address computation, byte swaps, and the small
+ * instructions that only touch flags. None of them computes arithmetic flags. Intel SDM vol. 1
+ * §7.3.1.
  */
 #include "cpu/operand.h"
 #include "cpu/uops.h"
 
-#define MOV_HANDLERS_RR(SIZE) reg_set(v, u->dst, SIZE / 8, reg_get(v, u->src, SIZE / 8))
-#define MOV_HANDLERS_RI(SIZE) reg_set(v, u->dst, SIZE / 8, u->imm)
-#define MOV_HANDLERS_RM(SIZE) reg_set(v, u->dst, SIZE / 8, mem_get(v, u, SIZE / 8))
-#define MOV_HANDLERS_MR(SIZE) mem_set(v, u, SIZE / 8, reg_get(v, u->src, SIZE / 8))
-#define MOV_HANDLERS_MI(SIZE) mem_set(v, u, SIZE / 8, u->imm)
-#define HANDLER(OP, FORM, SIZE, RD, WR)                                                            \
-    void uop_##OP##_##FORM##SIZE(struct vcpu *v, const struct uop *u)                              \
-    {                                                                                              \
-        MOV_HANDLERS_##FORM(SIZE);                                                                 \
-        uop_next(v, u);                                                                            \
-    }
+ALWAYS_INLINE bool mov_to_reg(struct vcpu *v, const struct uop *u, u64 value, unsigned size)
+{
+    reg_set(v, u->dst, size, value);
+    return true;
+}
+
+/* Load of `from` bytes into a register of `to` bytes, sign-extended or not. */
+ALWAYS_INLINE bool load(struct vcpu *v, const struct uop *u, unsigned to, unsigned from,
+                        bool is_signed, bool fast)
+{
+    u64 value;
+
+    return try_get(v, u, from, fast, &value) &&
+           mov_to_reg(v, u, is_signed ? sext64(value, from * 8) : value, to);
+}
+
+#define MOV_RR(SIZE) mov_to_reg(v, u, reg_get(v, u->src, SIZE), SIZE)
+#define MOV_RI(SIZE) mov_to_reg(v, u, u->imm, SIZE)
+#define MOV_RM(SIZE) load(v, u, SIZE, SIZE, false, fast)
+#define MOV_MR(SIZE) try_set(v, u, SIZE, fast, reg_get(v, u->src, SIZE))
+#define MOV_MI(SIZE) try_set(v, u, SIZE, fast, u->imm)
+#define HANDLER(OP, FORM, SIZE, RD, WR) TWO_SPEEDS(uop_##OP##_##FORM##SIZE, MOV_##FORM(SIZE / 8))
 FAM_MOV(HANDLER)
 #undef HANDLER
 
-#define EXTEND_MOVZX(x, TO, FROM) (x)
-#define EXTEND_MOVSX(x, TO, FROM) sext64(x, FROM)
-#define SOURCE_R(FROM) reg_get(v, u->src, FROM / 8)
-#define SOURCE_M(FROM) mem_get(v, u, FROM / 8)
+#define SIGNED_MOVZX(x, FROM) (x)
+#define SIGNED_MOVSX(x, FROM) sext64(x, FROM)
+#define IS_SIGNED_MOVZX false
+#define IS_SIGNED_MOVSX true
+#define MOVX_R(OP, TO, FROM)                                                                       \
+    mov_to_reg(v, u, SIGNED_##OP(reg_get(v, u->src, FROM / 8), FROM), TO / 8)
+#define MOVX_M(OP, TO, FROM) load(v, u, TO / 8, FROM / 8, IS_SIGNED_##OP, fast)
 #define HANDLER(OP, FORM, TO, FROM)                                                                \
-    void uop_##OP##_##FORM##TO##_##FROM(struct vcpu *v, const struct uop *u)                       \
-    {                                                                                              \
-        reg_set(v, u->dst, TO / 8, EXTEND_##OP(SOURCE_##FORM(FROM), TO, FROM));                    \
-        uop_next(v, u);                                                                            \
-    }
+    TWO_SPEEDS(uop_##OP##_##FORM##TO##_##FROM, MOVX_##FORM(OP, TO, FROM))
 FAM_MOVX(HANDLER)
 #undef HANDLER
 
-/* CMOV reads its source and, with 32 bits, clears the upper half whether the condition holds or not. */
-ALWAYS_INLINE void cmov(struct vcpu *v, const struct uop *u, u64 value, unsigned cond, unsigned size)
+/* CMOV reads its source and, with 32 bits, clears the upper half whether the condition holds or
+ * not. */
+ALWAYS_INLINE bool cmov(struct vcpu *v, const struct uop *u, u64 value, unsigned cond,
+                        unsigned size)
 {
     reg_set(v, u->dst, size, cc_holds(v->cc, cond) ? value : reg_get(v, u->dst, size));
+    return true;
 }
 
-#define CMOV_HANDLER(NAME, COND, FORM, SIZE)                                                       \
-    void uop_CMOV##NAME##_##FORM##SIZE(struct vcpu *v, const struct uop *u)                        \
-    {                                                                                              \
-        cmov(v, u, SOURCE_##FORM(SIZE), COND, SIZE / 8);                                           \
-        uop_next(v, u);                                                                            \
-    }
+ALWAYS_INLINE bool cmov_mem(struct vcpu *v, const struct uop *u, unsigned cond, unsigned size,
+                            bool fast)
+{
+    u64 value;
+
+    return try_get(v, u, size, fast, &value) && cmov(v, u, value, cond, size);
+}
+
+#define CMOV_R(NAME, COND, SIZE)                                                                   \
+    TWO_SPEEDS(uop_CMOV##NAME##_R##SIZE, cmov(v, u, reg_get(v, u->src, SIZE / 8), COND, SIZE / 8))
+#define CMOV_M(NAME, COND, SIZE)                                                                   \
+    TWO_SPEEDS(uop_CMOV##NAME##_M##SIZE, cmov_mem(v, u, COND, SIZE / 8, fast))
 #define HANDLER(NAME, COND, RD)                                                                    \
-    CMOV_HANDLER(NAME, COND, R, 16) CMOV_HANDLER(NAME, COND, R, 32) CMOV_HANDLER(NAME, COND, R, 64) \
-    CMOV_HANDLER(NAME, COND, M, 16) CMOV_HANDLER(NAME, COND, M, 32) CMOV_HANDLER(NAME, COND, M, 64)
+    CMOV_R(NAME, COND, 16)                                                                         \
+    CMOV_R(NAME, COND, 32) CMOV_R(NAME, COND, 64) CMOV_M(NAME, COND, 16) CMOV_M(NAME, COND, 32)    \
+        CMOV_M(NAME, COND, 64)
 FAM_CONDS(HANDLER)
 #undef HANDLER
 
 #define HANDLER(NAME, COND, RD)                                                                    \
-    void uop_SET##NAME##_R(struct vcpu *v, const struct uop *u)                                    \
-    {                                                                                              \
-        reg_set(v, u->dst, 1, cc_holds(v->cc, COND));                                              \
-        uop_next(v, u);                                                                            \
-    }                                                                                              \
-    void uop_SET##NAME##_M(struct vcpu *v, const struct uop *u)                                    \
-    {                                                                                              \
-        mem_set(v, u, 1, cc_holds(v->cc, COND));                                                   \
-        uop_next(v, u);                                                                            \
-    }
+    TWO_SPEEDS(uop_SET##NAME##_R, mov_to_reg(v, u, cc_holds(v->cc, COND), 1))                      \
+    TWO_SPEEDS(uop_SET##NAME##_M, try_set(v, u, 1, fast, cc_holds(v->cc, COND)))
 FAM_CONDS(HANDLER)
 #undef HANDLER
 

@@ -2,8 +2,9 @@
 /*
  * Handlers of multiplication and division.
  *
- * Undefined flags, fixed here: multiplication sets SF, ZF and PF from the low half of the result and clears AF;
- * division changes no flag. #DE is raised before anything changes. Intel SDM vol. 2, MUL, IMUL, DIV, IDIV.
+ * Undefined flags, fixed here: multiplication sets SF, ZF and PF from the low half of the result
+ * and clears AF; division changes no flag. #DE is raised before anything changes. Intel SDM vol. 2,
+ * MUL, IMUL, DIV, IDIV.
  */
 #include "cpu/operand.h"
 #include "cpu/uops.h"
@@ -115,7 +116,8 @@ FAM_MULDIV(HANDLER)
 #undef HANDLER
 
 /* dst = a * b with the flags of a truncated signed product. */
-ALWAYS_INLINE void imul_to_reg(struct vcpu *v, const struct uop *u, u64 a, u64 b, unsigned size, bool flags)
+ALWAYS_INLINE void imul_to_reg(struct vcpu *v, const struct uop *u, u64 a, u64 b, unsigned size,
+                               bool flags)
 {
     unsigned bits = size * 8;
 

@@ -2,12 +2,13 @@
 /*
  * Handlers of shifts, rotates and double shifts.
  *
- * Computed in C on 64-bit (once 128-bit) values, because the manual leaves much undefined and the choice must not be
- * the host's. Fixed here: OF after a count other than 1 follows the rule for 1 applied to the last step (SHL, RCL, ROL:
- * sign of the result XOR CF; SHR, ROR, RCR: the two top bits of the result differ; SAR: 0); AF is 0 after shifts;
- * CF after SHL/SHR by more than the operand's width is 0. 16-bit SHLD/SHRD by more than 16 shift the
- * 48 bits dst:src:dst. A count that is 0 after masking changes no flag; rotates through carry whose count is a multiple of width + 1
- * only recompute OF. Intel SDM vol. 2, RCL/RCR/ROL/ROR, SAL/SAR/SHL/SHR, SHLD, SHRD.
+ * Computed in C on 64-bit (once 128-bit) values, because the manual leaves much undefined and the
+ * choice must not be the host's. Fixed here: OF after a count other than 1 follows the rule for 1
+ * applied to the last step (SHL, RCL, ROL: sign of the result XOR CF; SHR, ROR, RCR: the two top
+ * bits of the result differ; SAR: 0); AF is 0 after shifts; CF after SHL/SHR by more than the
+ * operand's width is 0. 16-bit SHLD/SHRD by more than 16 shift the 48 bits dst:src:dst. A count
+ * that is 0 after masking changes no flag; rotates through carry whose count is a multiple of width
+ * + 1 only recompute OF. Intel SDM vol. 2, RCL/RCR/ROL/ROR, SAL/SAR/SHL/SHR, SHLD, SHRD.
  */
 #include "cpu/operand.h"
 #include "cpu/uops.h"
@@ -89,7 +90,8 @@ ALWAYS_INLINE u64 rotate_carry(enum shift op, u64 a, unsigned count, unsigned bi
         wide = wide >> n | wide << (bits + 1 - n);
     res = (u64)wide & mask64(bits);
     cf = (u32)(wide >> bits) & 1;
-    *cc = (*cc & ~(u32)(CC_CF | CC_OF)) | cf << 8 | (op == RCL ? sign(res, bits) ^ cf : top_differs(res, bits));
+    *cc = (*cc & ~(u32)(CC_CF | CC_OF)) | cf << 8 |
+          (op == RCL ? sign(res, bits) ^ cf : top_differs(res, bits));
     return res;
 }
 
@@ -114,7 +116,8 @@ ALWAYS_INLINE u64 shift_nf(enum shift op, u64 a, unsigned count, unsigned bits, 
     }
 }
 
-ALWAYS_INLINE u64 shift_any(enum shift op, u64 a, unsigned count, unsigned bits, bool flags, u32 *cc)
+ALWAYS_INLINE u64 shift_any(enum shift op, u64 a, unsigned count, unsigned bits, bool flags,
+                            u32 *cc)
 {
     return flags ? shift(op, a, count, bits, cc) : shift_nf(op, a, count, bits, *cc);
 }
@@ -124,47 +127,46 @@ ALWAYS_INLINE unsigned count_of_cl(const struct vcpu *v, unsigned bits)
     return v->r[R_CX] & (bits == 64 ? 63 : 31);
 }
 
-ALWAYS_INLINE void shift_reg(struct vcpu *v, const struct uop *u, enum shift op, unsigned count, unsigned bits,
-                             bool flags)
+/* Each form returns whether it was done (see TWO_SPEEDS). */
+ALWAYS_INLINE bool shift_reg(struct vcpu *v, const struct uop *u, enum shift op, unsigned count,
+                             unsigned bits, bool flags, bool fast)
 {
     u64 a = reg_get(v, u->dst, bits / 8);
 
+    (void)fast;
     if (count)
         a = shift_any(op, a, count, bits, flags, &v->cc);
     reg_set(v, u->dst, bits / 8, a);
+    return true;
 }
 
-ALWAYS_INLINE void shift_mem(struct vcpu *v, const struct uop *u, enum shift op, unsigned count, unsigned bits,
-                             bool flags)
+ALWAYS_INLINE bool shift_mem(struct vcpu *v, const struct uop *u, enum shift op, unsigned count,
+                             unsigned bits, bool flags, bool fast)
 {
-    void *p = mem_rmw(v, u, bits / 8);
-    u64 a = ram_load(p, bits / 8);
     u32 cc = v->cc;
+    void *p;
+    u64 a;
 
+    if (!try_rmw(v, u, bits / 8, fast, &p))
+        return false;
+    a = ram_load(p, bits / 8);
     if (count)
         a = shift_any(op, a, count, bits, flags, &cc);
     ram_store(p, bits / 8, a);
-    mmu_rmw_end(&v->mmu);
+    end_rmw(v, fast);
     if (flags)
         v->cc = cc;
+    return true;
 }
 
 /* Counts of RI and MI forms are masked and not 0 (lifting sees to it). */
-#define CALL_RI(F, OP, SIZE, FLAGS) F##_reg(v, u, OP, (unsigned)u->imm, SIZE, FLAGS)
-#define CALL_RC(F, OP, SIZE, FLAGS) F##_reg(v, u, OP, count_of_cl(v, SIZE), SIZE, FLAGS)
-#define CALL_MI(F, OP, SIZE, FLAGS) F##_mem(v, u, OP, (unsigned)u->imm, SIZE, FLAGS)
-#define CALL_MC(F, OP, SIZE, FLAGS) F##_mem(v, u, OP, count_of_cl(v, SIZE), SIZE, FLAGS)
+#define CALL_RI(F, OP, SIZE, FLAGS) F##_reg(v, u, OP, (unsigned)u->imm, SIZE, FLAGS, fast)
+#define CALL_RC(F, OP, SIZE, FLAGS) F##_reg(v, u, OP, count_of_cl(v, SIZE), SIZE, FLAGS, fast)
+#define CALL_MI(F, OP, SIZE, FLAGS) F##_mem(v, u, OP, (unsigned)u->imm, SIZE, FLAGS, fast)
+#define CALL_MC(F, OP, SIZE, FLAGS) F##_mem(v, u, OP, count_of_cl(v, SIZE), SIZE, FLAGS, fast)
 #define HANDLERS(OP, FORM, SIZE, RD, WR)                                                           \
-    void uop_##OP##_##FORM##SIZE(struct vcpu *v, const struct uop *u)                              \
-    {                                                                                              \
-        CALL_##FORM(shift, OP, SIZE, true);                                                        \
-        uop_next(v, u);                                                                            \
-    }                                                                                              \
-    void uop_##OP##_##FORM##SIZE##_NF(struct vcpu *v, const struct uop *u)                         \
-    {                                                                                              \
-        CALL_##FORM(shift, OP, SIZE, false);                                                       \
-        uop_next(v, u);                                                                            \
-    }
+    TWO_SPEEDS(uop_##OP##_##FORM##SIZE, CALL_##FORM(shift, OP, SIZE, true))                        \
+    TWO_SPEEDS(uop_##OP##_##FORM##SIZE##_NF, CALL_##FORM(shift, OP, SIZE, false))
 FAM_SHIFT(HANDLERS)
 #undef HANDLERS
 
@@ -200,43 +202,41 @@ ALWAYS_INLINE u64 dshift_any(enum dshift op, u64 a, u64 b, unsigned count, unsig
     return res;
 }
 
-ALWAYS_INLINE void dshift_reg(struct vcpu *v, const struct uop *u, enum dshift op, unsigned count, unsigned bits,
-                              bool flags)
+ALWAYS_INLINE bool dshift_reg(struct vcpu *v, const struct uop *u, enum dshift op, unsigned count,
+                              unsigned bits, bool flags, bool fast)
 {
     u64 a = reg_get(v, u->dst, bits / 8);
     u32 cc = v->cc;
 
+    (void)fast;
     if (count)
         a = dshift_any(op, a, reg_get(v, u->src, bits / 8), count, bits, &cc);
     if (flags)
         v->cc = cc;
     reg_set(v, u->dst, bits / 8, a);
+    return true;
 }
 
-ALWAYS_INLINE void dshift_mem(struct vcpu *v, const struct uop *u, enum dshift op, unsigned count, unsigned bits,
-                              bool flags)
+ALWAYS_INLINE bool dshift_mem(struct vcpu *v, const struct uop *u, enum dshift op, unsigned count,
+                              unsigned bits, bool flags, bool fast)
 {
-    void *p = mem_rmw(v, u, bits / 8);
-    u64 a = ram_load(p, bits / 8);
     u32 cc = v->cc;
+    void *p;
+    u64 a;
 
+    if (!try_rmw(v, u, bits / 8, fast, &p))
+        return false;
+    a = ram_load(p, bits / 8);
     if (count)
         a = dshift_any(op, a, reg_get(v, u->src, bits / 8), count, bits, &cc);
     ram_store(p, bits / 8, a);
-    mmu_rmw_end(&v->mmu);
+    end_rmw(v, fast);
     if (flags)
         v->cc = cc;
+    return true;
 }
 
 #define HANDLERS(OP, FORM, SIZE, RD, WR)                                                           \
-    void uop_##OP##_##FORM##SIZE(struct vcpu *v, const struct uop *u)                              \
-    {                                                                                              \
-        CALL_##FORM(dshift, OP, SIZE, true);                                                       \
-        uop_next(v, u);                                                                            \
-    }                                                                                              \
-    void uop_##OP##_##FORM##SIZE##_NF(struct vcpu *v, const struct uop *u)                         \
-    {                                                                                              \
-        CALL_##FORM(dshift, OP, SIZE, false);                                                      \
-        uop_next(v, u);                                                                            \
-    }
+    TWO_SPEEDS(uop_##OP##_##FORM##SIZE, CALL_##FORM(dshift, OP, SIZE, true))                       \
+    TWO_SPEEDS(uop_##OP##_##FORM##SIZE##_NF, CALL_##FORM(dshift, OP, SIZE, false))
 FAM_DSHIFT(HANDLERS)

@@ -398,7 +398,7 @@ void op_sse_lfence(struct vcpu *v, const struct uop *u)
 
 void op_sse_mfence(struct vcpu *v, const struct uop *u)
 {
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    __asm__ volatile("mfence" ::: "memory");
     uop_next(v, u);
 }
 

@@ -2,40 +2,48 @@
 /*
  * Handlers and helpers of PUSH, POP and the instructions made of them.
  *
- * The stack pointer moves after the last access. Instructions with more than one access probe all of
- * them in the order in which a CPU would find faults, then do them. DEVIATION: PUSH of a segment register writes the whole
- * operand, zero-extended (AMD); some Intel CPUs write 16 bits only.
- * Intel SDM vol. 2, PUSH, POP, ENTER, PUSHA, PUSHF, POPF; vol. 3 §21.3 (virtual-8086), §21.4 (protected-mode virtual interrupts).
+ * The stack pointer moves after the last access. Instructions with more than one access probe all
+ * of them in the order in which a CPU would find faults, then do them. DEVIATION: PUSH of a segment
+ * register writes the whole operand, zero-extended (AMD); some Intel CPUs write 16 bits only. Intel
+ * SDM vol. 2, PUSH, POP, ENTER, PUSHA, PUSHF, POPF; vol. 3 §21.3 (virtual-8086), §21.4
+ * (protected-mode virtual interrupts).
  */
 #include "cpu/exec_int.h"
 #include "cpu/stack.h"
 #include "cpu/uops.h"
 
-ALWAYS_INLINE void push_R(struct vcpu *v, const struct uop *u, enum stack_kind k)
+/* Each returns whether it was done (see TWO_SPEEDS). */
+ALWAYS_INLINE bool push_R(struct vcpu *v, const struct uop *u, enum stack_kind k, bool fast)
 {
-    stack_push(v, u, k, v->r[u->src]);
+    return try_push(v, u, k, v->r[u->src], fast);
 }
 
-ALWAYS_INLINE void push_I(struct vcpu *v, const struct uop *u, enum stack_kind k)
+ALWAYS_INLINE bool push_I(struct vcpu *v, const struct uop *u, enum stack_kind k, bool fast)
 {
-    stack_push(v, u, k, u->imm);
+    return try_push(v, u, k, u->imm, fast);
 }
 
-ALWAYS_INLINE void push_M(struct vcpu *v, const struct uop *u, enum stack_kind k)
+ALWAYS_INLINE bool push_M(struct vcpu *v, const struct uop *u, enum stack_kind k, bool fast)
 {
     unsigned size = stack_osize(u, k);
-    gla_t a = vcpu_address(v, u, size, MMU_READ);
+    gla_t a;
 
+    if (fast)
+        return false;
+    a = vcpu_address(v, u, size, MMU_READ);
     mmu_probe(&v->mmu, a, size, MMU_READ, u);
     stack_probe_push(v, u, k);
     stack_push(v, u, k, mmu_read(&v->mmu, a, size, u));
+    return true;
 }
 
-ALWAYS_INLINE void pop_R(struct vcpu *v, const struct uop *u, enum stack_kind k)
+ALWAYS_INLINE bool pop_R(struct vcpu *v, const struct uop *u, enum stack_kind k, bool fast)
 {
     unsigned size = stack_osize(u, k);
-    u64 value = stack_top(v, u, k);
+    u64 value;
 
+    if (!try_top(v, u, k, fast, &value))
+        return false;
     stack_set(v, u, k, stack_get(v, u, k) + size);
     if (k == ST_64)
         v->r[u->dst] = value;
@@ -43,16 +51,20 @@ ALWAYS_INLINE void pop_R(struct vcpu *v, const struct uop *u, enum stack_kind k)
         v->r[u->dst] = (u32)value;
     else
         reg_set(v, u->dst, size, value);
+    return true;
 }
 
 /* An address expression with RSP in it uses the pointer's value after the pop. */
-ALWAYS_INLINE void pop_M(struct vcpu *v, const struct uop *u, enum stack_kind k)
+ALWAYS_INLINE bool pop_M(struct vcpu *v, const struct uop *u, enum stack_kind k, bool fast)
 {
     unsigned size = stack_osize(u, k);
     u64 sp = stack_get(v, u, k);
     u64 offset = vcpu_offset_raw(v, u);
-    gla_t from = stack_address(v, u, k, sp, size, MMU_READ), to;
+    gla_t from, to;
 
+    if (fast)
+        return false;
+    from = stack_address(v, u, k, sp, size, MMU_READ);
     if (u->base == R_SP)
         offset += stack_rsp(v, u, k, sp + size) - v->r[R_SP];
     mmu_probe(&v->mmu, from, size, MMU_READ, u);
@@ -60,16 +72,21 @@ ALWAYS_INLINE void pop_M(struct vcpu *v, const struct uop *u, enum stack_kind k)
     mmu_probe(&v->mmu, to, size, MMU_WRITE, u);
     mmu_write(&v->mmu, to, size, mmu_read(&v->mmu, from, size, u), u);
     stack_set(v, u, k, sp + size);
+    return true;
 }
 
-ALWAYS_INLINE void leave(struct vcpu *v, const struct uop *u, enum stack_kind k)
+ALWAYS_INLINE bool leave(struct vcpu *v, const struct uop *u, enum stack_kind k, bool fast)
 {
     unsigned size = stack_osize(u, k);
-    u64 frame = k == ST_G ? vcpu_cut(v->r[R_BP], u->stack) : v->r[R_BP];
-    u64 value = mmu_read(&v->mmu, stack_address(v, u, k, frame, size, MMU_READ), size, u);
+    u64 frame = k == ST_G ? vcpu_cut(v->r[R_BP], u->stack) : v->r[R_BP], value;
 
+    if (fast && k == ST_G)
+        return false;
+    if (!try_read(v, u, stack_address(v, u, k, frame, size, MMU_READ), size, fast, &value))
+        return false;
     stack_set(v, u, k, frame + size);
     reg_set(v, R_BP, size, value);
+    return true;
 }
 
 #define KIND_64 ST_64
@@ -81,12 +98,7 @@ ALWAYS_INLINE void leave(struct vcpu *v, const struct uop *u, enum stack_kind k)
 #define DO_POP_R pop_R
 #define DO_POP_M pop_M
 #define DO_LEAVE leave
-#define HANDLER(OP, KIND)                                                                          \
-    void uop_##OP##_##KIND(struct vcpu *v, const struct uop *u)                                    \
-    {                                                                                              \
-        DO_##OP(v, u, KIND_##KIND);                                                                \
-        uop_next(v, u);                                                                            \
-    }
+#define HANDLER(OP, KIND) TWO_SPEEDS(uop_##OP##_##KIND, DO_##OP(v, u, KIND_##KIND, fast))
 FAM_STACK(HANDLER)
 
 /* --- Helpers --------------------------------------------------------------------------------- */
@@ -114,7 +126,8 @@ void help_pusha(struct vcpu *v, const struct uop *u)
     u64 sp = stack_get(v, u, ST_G), old = v->r[R_SP];
 
     for (unsigned i = 1; i <= 8; i++)
-        mmu_probe(&v->mmu, stack_address(v, u, ST_G, sp - i * size, size, MMU_WRITE), size, MMU_WRITE, u);
+        mmu_probe(&v->mmu, stack_address(v, u, ST_G, sp - i * size, size, MMU_WRITE), size,
+                  MMU_WRITE, u);
     for (unsigned i = 0; i < 8; i++) {
         u64 value = i == R_SP ? old : v->r[i];
         gla_t a = stack_address(v, u, ST_G, sp - (i + 1) * size, size, MMU_WRITE);
@@ -129,9 +142,11 @@ void help_popa(struct vcpu *v, const struct uop *u)
     u64 sp = stack_get(v, u, ST_G), value[8];
 
     for (unsigned i = 0; i < 8; i++)
-        mmu_probe(&v->mmu, stack_address(v, u, ST_G, sp + i * size, size, MMU_READ), size, MMU_READ, u);
+        mmu_probe(&v->mmu, stack_address(v, u, ST_G, sp + i * size, size, MMU_READ), size, MMU_READ,
+                  u);
     for (unsigned i = 0; i < 8; i++)
-        value[i] = mmu_read(&v->mmu, stack_address(v, u, ST_G, sp + i * size, size, MMU_READ), size, u);
+        value[i] =
+            mmu_read(&v->mmu, stack_address(v, u, ST_G, sp + i * size, size, MMU_READ), size, u);
     for (unsigned i = 0; i < 8; i++) {
         if (7 - i != R_SP)
             reg_set(v, 7 - i, size, value[i]);
@@ -151,16 +166,20 @@ void help_enter(struct vcpu *v, const struct uop *u)
     if (!level)
         end = frame - u->imm;
     for (unsigned i = 1; i < level; i++)
-        mmu_probe(&v->mmu, stack_address(v, u, ST_G, bp - i * size, size, MMU_READ), size, MMU_READ, u);
+        mmu_probe(&v->mmu, stack_address(v, u, ST_G, bp - i * size, size, MMU_READ), size, MMU_READ,
+                  u);
     for (unsigned i = 1; i <= pushes; i++)
-        mmu_probe(&v->mmu, stack_address(v, u, ST_G, sp - i * size, size, MMU_WRITE), size, MMU_WRITE, u);
+        mmu_probe(&v->mmu, stack_address(v, u, ST_G, sp - i * size, size, MMU_WRITE), size,
+                  MMU_WRITE, u);
     /* The final stack pointer must be writable, though nothing is written there. */
     mmu_probe(&v->mmu, stack_address(v, u, ST_G, end, size, MMU_WRITE), size, MMU_WRITE, u);
 
     mmu_write(&v->mmu, stack_address(v, u, ST_G, sp - size, size, MMU_WRITE), size, v->r[R_BP], u);
     for (unsigned i = 1; i < level; i++) {
-        u64 link = mmu_read(&v->mmu, stack_address(v, u, ST_G, bp - i * size, size, MMU_READ), size, u);
-        mmu_write(&v->mmu, stack_address(v, u, ST_G, sp - (i + 1) * size, size, MMU_WRITE), size, link, u);
+        u64 link =
+            mmu_read(&v->mmu, stack_address(v, u, ST_G, bp - i * size, size, MMU_READ), size, u);
+        mmu_write(&v->mmu, stack_address(v, u, ST_G, sp - (i + 1) * size, size, MMU_WRITE), size,
+                  link, u);
     }
     if (level) {
         gla_t a = stack_address(v, u, ST_G, sp - (level + 1) * size, size, MMU_WRITE);
@@ -170,7 +189,8 @@ void help_enter(struct vcpu *v, const struct uop *u)
     stack_set(v, u, ST_G, end);
 }
 
-/* Virtual-8086 code with IOPL < 3: PUSHF and POPF fault unless VME virtualises IF. Returns whether it does. */
+/* Virtual-8086 code with IOPL < 3: PUSHF and POPF fault unless VME virtualises IF. Returns whether
+ * it does. */
 static bool flags_are_virtual(struct vcpu *v, const struct uop *u)
 {
     if (!vcpu_is_v86(v) || (v->rflags & FL_IOPL) == FL_IOPL)

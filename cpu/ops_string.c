@@ -2,15 +2,17 @@
 /*
  * String instructions, single and repeated.
  *
- * One iteration is atomic: it probes its operands, accesses them, then moves the index registers. A REP
- * instruction does runs of iterations. A run lies within one page of each operand, goes upwards and is
- * probed as a whole, so nothing in it can escape; before the next run the finished iterations are accounted for
- * (vcpu_rep_done), so whatever escapes later finds count, indexes and position exact. If the budget ends first, rip stays on
- * the instruction. Runs in plain RAM use host pointers; single iterations are for everything else: device
- * memory, page-crossing elements, segments whose limit is near, DF = 1, ports.
+ * One iteration is atomic: it probes its operands, accesses them, then moves the index registers. A
+ * REP instruction does runs of iterations. A run lies within one page of each operand, goes upwards
+ * and is probed as a whole, so nothing in it can escape; before the next run the finished
+ * iterations are accounted for (vcpu_rep_done), so whatever escapes later finds count, indexes and
+ * position exact. If the budget ends first, rip stays on the instruction. Runs in plain RAM use
+ * host pointers; single iterations are for everything else: device memory, page-crossing elements,
+ * segments whose limit is near, DF = 1, ports.
  *
- * Micro-op: aux operation, aux2 0 none / 1 REP(E) / 2 REPNE, osize element, asize index width, seg source segment,
- * src destination segment (both reduced), imm2 next rip. Intel SDM vol. 1 §7.3.9, vol. 2 REP.
+ * Micro-op: aux operation, aux2 0 none / 1 REP(E) / 2 REPNE, osize element, asize index width, seg
+ * source segment, src destination segment (both reduced), imm2 next rip. Intel SDM vol. 1 §7.3.9,
+ * vol. 2 REP.
  */
 #include "cpu/block.h"
 #include "cpu/exec_int.h"
@@ -19,7 +21,8 @@
 #include "cpu/uops.h"
 
 /* The linear address of an element at index register `reg`. */
-static gla_t element(struct vcpu *v, const struct uop *u, unsigned seg, unsigned reg, enum mmu_access access)
+static gla_t element(struct vcpu *v, const struct uop *u, unsigned seg, unsigned reg,
+                     enum mmu_access access)
 {
     u64 offset = vcpu_cut(v->r[reg], u->asize);
 
@@ -152,9 +155,10 @@ void uop_string(struct vcpu *v, const struct uop *u)
 
 /* --- Runs ------------------------------------------------------------------------------------ */
 
-/* How many of n elements at an index register can be one run: within the page, the index width and the segment's
- * limit. 0: none for sure. *at is the linear address of the first. */
-static u64 run_length(struct vcpu *v, const struct uop *u, unsigned seg, unsigned reg, bool write, u64 n, gla_t *at)
+/* How many of n elements at an index register can be one run: within the page, the index width and
+ * the segment's limit. 0: none for sure. *at is the linear address of the first. */
+static u64 run_length(struct vcpu *v, const struct uop *u, unsigned seg, unsigned reg, bool write,
+                      u64 n, gla_t *at)
 {
     u64 offset = vcpu_cut(v->r[reg], u->asize), room;
     const struct segreg *s = seg < SEG_COUNT ? &v->seg[seg] : NULL;
@@ -163,7 +167,8 @@ static u64 run_length(struct vcpu *v, const struct uop *u, unsigned seg, unsigne
     if (s && u->asize == 8) {
         *at += s->base;
     } else if (s) {
-        if (!s->usable || (s->type & 8) || (s->type & 4) || (write && !(s->type & 2)) || offset > s->limit)
+        if (!s->usable || (s->type & 8) || (s->type & 4) || (write && !(s->type & 2)) ||
+            offset > s->limit)
             return 0;
         n = MIN(n, (s->limit - offset + 1) / u->osize);
         *at = (u32)(offset + s->base);
@@ -176,7 +181,8 @@ static u64 run_length(struct vcpu *v, const struct uop *u, unsigned seg, unsigne
     return MIN(n, room);
 }
 
-/* The host address of the probed run at `a`, or null if it is not plain RAM that may be accessed directly. */
+/* The host address of the probed run at `a`, or null if it is not plain RAM that may be accessed
+ * directly. */
 static void *run_host(struct vcpu *v, gla_t a, bool write)
 {
     const struct tlb_entry *e = &v->mmu.tlb[(a >> 12) & (MMU_TLB_SIZE - 1)];
@@ -184,7 +190,8 @@ static void *run_host(struct vcpu *v, gla_t a, bool write)
     return (write ? e->wtag : e->rtag) == (a & MMU_PAGE_MASK) ? (void *)(a + e->addend) : NULL;
 }
 
-/* Copy upwards, element by element in effect: a destination just above the source repeats a pattern. */
+/* Copy upwards, element by element in effect: a destination just above the source repeats a
+ * pattern. */
 static void copy_up(u8 *to, const u8 *from, u64 n, unsigned size)
 {
     u64 bytes = n * size, i = 0;
@@ -209,7 +216,8 @@ static void copy_up(u8 *to, const u8 *from, u64 n, unsigned size)
 static void fill(u8 *to, u64 value, u64 n, unsigned size)
 {
     u64 bytes = n * size, i = 0;
-    static const u64 spread[9] = {[1] = 0x0101010101010101, [2] = 0x0001000100010001, [4] = 0x0000000100000001, [8] = 1};
+    static const u64 spread[9] = {
+        [1] = 0x0101010101010101, [2] = 0x0001000100010001, [4] = 0x0000000100000001, [8] = 1};
 
     value = (value & mask64(size * 8)) * spread[size];
     for (; i < bytes && ((u64)(to + i) & 7) && !((u64)to & (size - 1)); i += size)
@@ -222,7 +230,8 @@ static void fill(u8 *to, u64 value, u64 n, unsigned size)
         ram_store(to + i, size, value);
 }
 
-/* Each run_*() does 1..n iterations, or returns 0 if it needs single ones. It may escape before it has any effect. */
+/* Each run_*() does 1..n iterations, or returns 0 if it needs single ones. It may escape before it
+ * has any effect. */
 static u64 run_movs(struct vcpu *v, const struct uop *u, u64 n)
 {
     gla_t from, to;
@@ -362,8 +371,9 @@ static u64 some_iterations(struct vcpu *v, const struct uop *u, u64 n, bool *end
     return 1;
 }
 
-/* Accounting: block entry charged one iteration, which stands for the last one that is done now. All others are
- * charged when the run that did them is over, so that whatever escapes later has its exact position. */
+/* Accounting: block entry charged one iteration, which stands for the last one that is done now.
+ * All others are charged when the run that did them is over, so that whatever escapes later has its
+ * exact position. */
 void uop_rep_string(struct vcpu *v, const struct uop *u)
 {
     u64 count = vcpu_cut(v->r[R_CX], u->asize);

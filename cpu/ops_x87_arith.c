@@ -11,8 +11,7 @@
 #include "cpu/uops.h"
 #include "cpu/x87.h"
 
-/* --- Addition to division -----------------------------------------------------------------------
- */
+/* --- Addition to division --------------------------------------------------------------------- */
 
 /* Deliver an operation's result to ST(i). Returns whether the instruction completes (and pops). */
 static bool deliver(struct vcpu *v, unsigned i, struct f80 r, unsigned flags)
@@ -32,14 +31,11 @@ static bool deliver_underflow(struct vcpu *v, unsigned i)
 static bool arith_reg(struct vcpu *v, const struct uop *u, unsigned dst, unsigned other,
                       unsigned op)
 {
-    struct f80 r;
-
     x87_begin(v, u);
     x87_note(v, u);
     if (x87_is_empty(v, dst) || x87_is_empty(v, other))
         return deliver_underflow(v, dst);
-    unsigned flags = x87_host_arith(&r, *x87_st(v, dst), *x87_st(v, other), op, v->fpu.cw);
-    return deliver(v, dst, r, flags);
+    return x87_raise(v, x87_host_arith(x87_st(v, dst), x87_st(v, other), op, &v->fpu));
 }
 
 /* The register forms of DC and DE name the reversed operation. */
@@ -67,14 +63,12 @@ void uop_x87_arith_sti_pop(struct vcpu *v, const struct uop *u)
     uop_next(v, u);
 }
 
-typedef unsigned host_arith_mem(struct f80 *r, struct f80 a, u64 b, unsigned size,
-                                enum x87_arith op, u16 cw);
+typedef unsigned host_arith_mem(struct f80 *r, u64 b, unsigned size, enum x87_arith op,
+                                const struct fpu *f);
 
 static inline void arith_mem(struct vcpu *v, const struct uop *u, unsigned size,
                              host_arith_mem *host)
 {
-    struct f80 r;
-
     x87_begin(v, u);
     u64 b = mmu_read(&v->mmu, vcpu_address(v, u, size, MMU_READ), size, u);
     x87_note_mem(v, u);
@@ -82,8 +76,7 @@ static inline void arith_mem(struct vcpu *v, const struct uop *u, unsigned size,
         deliver_underflow(v, 0);
         return;
     }
-    unsigned flags = host(&r, *x87_st(v, 0), b, size, u->aux, v->fpu.cw);
-    deliver(v, 0, r, flags);
+    x87_raise(v, host(x87_st(v, 0), b, size, u->aux, &v->fpu));
 }
 
 void uop_x87_arith_m32(struct vcpu *v, const struct uop *u)
@@ -110,8 +103,7 @@ void uop_x87_arith_i32(struct vcpu *v, const struct uop *u)
     uop_next(v, u);
 }
 
-/* --- Comparison ---------------------------------------------------------------------------------
- */
+/* --- Comparison ------------------------------------------------------------------------------- */
 
 /* The result of a comparison as C3, C2, C0: greater 000, less 001, equal 100, unordered 111. *flags
  * gains IE and DE. */
@@ -300,8 +292,7 @@ void uop_x87_fxam(struct vcpu *v, const struct uop *u)
     uop_next(v, u);
 }
 
-/* --- Functions of ST(0) -------------------------------------------------------------------------
- */
+/* --- Functions of ST(0) ----------------------------------------------------------------------- */
 
 /* FCHS, FABS: any encoding, only the sign. */
 static inline void change_sign(struct vcpu *v, const struct uop *u, unsigned and, unsigned xor)
@@ -330,31 +321,23 @@ void uop_x87_fabs(struct vcpu *v, const struct uop *u)
 
 void uop_x87_fsqrt(struct vcpu *v, const struct uop *u)
 {
-    struct f80 r;
-
     x87_begin(v, u);
     x87_note(v, u);
-    if (x87_is_empty(v, 0)) {
+    if (x87_is_empty(v, 0))
         deliver_underflow(v, 0);
-    } else {
-        unsigned flags = x87_host_sqrt(&r, *x87_st(v, 0), v->fpu.cw);
-        deliver(v, 0, r, flags);
-    }
+    else
+        x87_raise(v, x87_host_sqrt(x87_st(v, 0), &v->fpu));
     uop_next(v, u);
 }
 
 void uop_x87_fscale(struct vcpu *v, const struct uop *u)
 {
-    struct f80 r;
-
     x87_begin(v, u);
     x87_note(v, u);
-    if (x87_is_empty(v, 0) || x87_is_empty(v, 1)) {
+    if (x87_is_empty(v, 0) || x87_is_empty(v, 1))
         deliver_underflow(v, 0);
-    } else {
-        unsigned flags = x87_host_scale(&r, *x87_st(v, 0), *x87_st(v, 1), v->fpu.cw);
-        deliver(v, 0, r, flags);
-    }
+    else
+        x87_raise(v, x87_host_scale(x87_st(v, 0), x87_st(v, 1), &v->fpu));
     uop_next(v, u);
 }
 

@@ -79,7 +79,7 @@ void uop_x87_fnnop(struct vcpu *v, const struct uop *u)
     uop_next(v, u);
 }
 
-/* --- The environment ---------------------------------------------------------------------------- */
+/* --- The environment -------------------------------------------------------------------------- */
 
 static bool is_protected(const struct vcpu *v)
 {

@@ -11,7 +11,7 @@
 #include "cpu/uops.h"
 #include "cpu/x87.h"
 
-/* --- Loads -------------------------------------------------------------------------------------- */
+/* --- Loads ------------------------------------------------------------------------------------ */
 
 /* Push a loaded value with its conversion flags (DE). A signalling NaN of `converted` formats is
  * quieted. */
@@ -147,7 +147,7 @@ void uop_x87_fldconst(struct vcpu *v, const struct uop *u)
     uop_next(v, u);
 }
 
-/* --- Stores ------------------------------------------------------------------------------------- */
+/* --- Stores ----------------------------------------------------------------------------------- */
 
 /* The end of every store: `value` goes to memory unless an unmasked exception out of `fatal` is
  * among the flags; then pop. */
@@ -175,7 +175,7 @@ static inline void store_real(struct vcpu *v, const struct uop *u, unsigned size
 
     x87_begin(v, u);
     if (!x87_is_empty(v, 0))
-        flags = x87_host_store(&value, *x87_st(v, 0), size, v->fpu.cw);
+        flags = x87_host_store(&value, x87_st(v, 0), size, &v->fpu);
     store(v, u, size, value, flags, SW_IE | SW_OE | SW_UE, pop);
 }
 
@@ -330,7 +330,7 @@ void uop_x87_fbstp(struct vcpu *v, const struct uop *u)
     uop_next(v, u);
 }
 
-/* --- Inside the stack --------------------------------------------------------------------------- */
+/* --- Inside the stack ------------------------------------------------------------------------- */
 
 static inline void store_sti(struct vcpu *v, const struct uop *u, bool pop)
 {

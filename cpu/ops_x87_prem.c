@@ -84,12 +84,11 @@ static struct f80 remainder_of(struct vcpu *v, struct f80 a, struct f80 b, bool 
                                unsigned *flags)
 {
     enum f80_class ca = f80_classify(a), cb = f80_classify(b);
-    struct f80 r;
 
     if (MAX(ca, cb) >= F80_QNAN) {
         /* An addition propagates NaNs and refuses unsupported operands in the same way. */
-        *flags = x87_host_arith(&r, a, b, ARITH_ADD, v->fpu.cw);
-        return r;
+        *flags = x87_host_arith(&a, &b, ARITH_ADD, &v->fpu);
+        return a;
     }
     if (ca == F80_INF || cb == F80_ZERO) {
         *flags = SW_IE;

@@ -18,7 +18,8 @@ static bool propagates(struct vcpu *v, struct f80 *r, struct f80 a, struct f80 b
 {
     if (MAX(f80_classify(a), f80_classify(b)) < F80_QNAN)
         return false;
-    *flags = x87_host_arith(r, a, b, ARITH_ADD, v->fpu.cw);
+    *r = a;
+    *flags = x87_host_arith(r, &b, ARITH_ADD, &v->fpu);
     return true;
 }
 
@@ -39,7 +40,7 @@ static bool denormal_faults(const struct vcpu *v, unsigned flags)
     return flags & ~(unsigned)v->fpu.cw & SW_DE;
 }
 
-/* --- FSIN, FCOS, FSINCOS, FPTAN ----------------------------------------------------------------- */
+/* --- FSIN, FCOS, FSINCOS, FPTAN --------------------------------------------------------------- */
 
 /* |a| >= 2^63, finite. */
 static bool is_out_of_range(struct f80 a)
@@ -121,7 +122,7 @@ void uop_x87_fptan(struct vcpu *v, const struct uop *u)
     uop_next(v, u);
 }
 
-/* --- F2XM1 -------------------------------------------------------------------------------------- */
+/* --- F2XM1 ------------------------------------------------------------------------------------ */
 
 static unsigned exp2m1(struct vcpu *v, struct f80 *r, struct f80 a)
 {
@@ -162,7 +163,7 @@ void uop_x87_f2xm1(struct vcpu *v, const struct uop *u)
     uop_next(v, u);
 }
 
-/* --- FPATAN, FYL2X, FYL2XP1: x in ST(0), y in ST(1) --------------------------------------------- */
+/* --- FPATAN, FYL2X, FYL2XP1: x in ST(0), y in ST(1) ------------------------------------------- */
 
 typedef unsigned binary_function(struct vcpu *v, struct f80 *r, struct f80 x, struct f80 y);
 

@@ -2,10 +2,10 @@
 /*
  * Handlers of exchanges and of read-modify-writes under LOCK.
  *
- * A locked operation is the host's own locked instruction on the guest's memory (mmu_rmw_begin returns where it
- * lies), so it is atomic against every other vCPU. What is not locked loads and stores. CMPXCHG writes
- * its destination in either case, as the manual says; flags are computed before the commit and set after it.
- * Intel SDM vol. 3 §9.1.2.
+ * A locked operation is the host's own locked instruction on the guest's memory (mmu_rmw_begin
+ * returns where it lies), so it is atomic against every other vCPU. What is not locked loads and
+ * stores. CMPXCHG writes its destination in either case, as the manual says; flags are computed
+ * before the commit and set after it. Intel SDM vol. 3 §9.1.2.
  */
 #include "cpu/exec_int.h"
 #include "cpu/operand.h"
@@ -34,24 +34,28 @@ ALWAYS_INLINE bool locked_cmpxchg(void *p, u64 *old, u64 new, unsigned size)
     switch (size) {
     case 1: {
         u8 o = (u8)*old;
-        ok = __atomic_compare_exchange_n((u8 *)p, &o, (u8)new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+        ok = __atomic_compare_exchange_n((u8 *)p, &o, (u8) new, false, __ATOMIC_SEQ_CST,
+                                         __ATOMIC_SEQ_CST);
         *old = o;
         return ok;
     }
     case 2: {
         u16 o = (u16)*old;
-        ok = __atomic_compare_exchange_n((u16 *)p, &o, (u16)new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+        ok = __atomic_compare_exchange_n((u16 *)p, &o, (u16) new, false, __ATOMIC_SEQ_CST,
+                                         __ATOMIC_SEQ_CST);
         *old = o;
         return ok;
     }
     case 4: {
         u32 o = (u32)*old;
-        ok = __atomic_compare_exchange_n((u32 *)p, &o, (u32)new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+        ok = __atomic_compare_exchange_n((u32 *)p, &o, (u32) new, false, __ATOMIC_SEQ_CST,
+                                         __ATOMIC_SEQ_CST);
         *old = o;
         return ok;
     }
     default:
-        return __atomic_compare_exchange_n((u64 *)p, old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+        return __atomic_compare_exchange_n((u64 *)p, old, new, false, __ATOMIC_SEQ_CST,
+                                           __ATOMIC_SEQ_CST);
     }
 }
 
@@ -110,7 +114,8 @@ ALWAYS_INLINE void xadd_L(struct vcpu *v, const struct uop *u, unsigned size)
     xadd_mem(v, u, size, true);
 }
 
-/* What is left of CMPXCHG when the destination held `old`: flags, and the accumulator if it differed. */
+/* What is left of CMPXCHG when the destination held `old`: flags, and the accumulator if it
+ * differed. */
 ALWAYS_INLINE void cmpxchg_finish(struct vcpu *v, u64 old, unsigned size)
 {
     u64 acc = reg_get(v, R_AX, size), diff = acc;
@@ -152,7 +157,8 @@ ALWAYS_INLINE void cmpxchg_L(struct vcpu *v, const struct uop *u, unsigned size)
     cmpxchg_finish(v, old, size);
 }
 
-/* Register names are stored in one byte each: 8-bit accumulators are named by offset 0, which is R_AX too. */
+/* Register names are stored in one byte each: 8-bit accumulators are named by offset 0, which is
+ * R_AX too. */
 #define OF_XCHG xchg
 #define OF_CMPXCHG cmpxchg
 #define OF_XADD xadd
@@ -212,13 +218,15 @@ ALWAYS_INLINE void locked_op(struct vcpu *v, const struct uop *u, enum alu op, u
         uop_next(v, u);                                                                            \
     }
 #define HANDLERS(OP) HANDLER(OP, 8) HANDLER(OP, 16) HANDLER(OP, 32) HANDLER(OP, 64)
-HANDLERS(ADD) HANDLERS(OR) HANDLERS(ADC) HANDLERS(SBB) HANDLERS(AND) HANDLERS(SUB) HANDLERS(XOR)
-HANDLERS(INC) HANDLERS(DEC) HANDLERS(NEG) HANDLERS(NOT)
+HANDLERS(ADD)
+HANDLERS(OR) HANDLERS(ADC) HANDLERS(SBB) HANDLERS(AND) HANDLERS(SUB) HANDLERS(XOR) HANDLERS(INC)
+    HANDLERS(DEC) HANDLERS(NEG) HANDLERS(NOT)
 
-/* --- CMPXCHG8B, CMPXCHG16B ------------------------------------------------------------------- */
+    /* --- CMPXCHG8B, CMPXCHG16B -------------------------------------------------------------------
+     */
 
-/* Always done as a locked access: nobody can tell the difference. */
-void help_cmpxchg8b(struct vcpu *v, const struct uop *u)
+    /* Always done as a locked access: nobody can tell the difference. */
+    void help_cmpxchg8b(struct vcpu *v, const struct uop *u)
 {
     u64 old = (u32)v->r[R_AX] | v->r[R_DX] << 32;
     u64 new = (u32)v->r[R_BX] | v->r[R_CX] << 32;

@@ -23,6 +23,7 @@
 #include "src/base/check.h"
 #include "trace/directory.h"
 #include "trace/ipi_box.h"
+#include "trace/lines.h"
 
 /* ---- Positions and addresses ---------------------------------------------------------------------------------------- */
 
@@ -96,8 +97,10 @@ _Noreturn void vcpu_mmu_escaped(void *owner, enum mmu_escape why)
     v->cur = v->mmu.where;
     switch (why) {
     case MMU_ESCAPE_MISS:
+        mmu_peek_forget(&v->mmu);
         longjmp(v->escape, ESCAPE_MISS);
     case MMU_ESCAPE_CAREFUL:
+        mmu_peek_forget(&v->mmu);
         longjmp(v->escape, ESCAPE_CAREFUL);
     case MMU_ESCAPE_ALIGN:
         vcpu_raise_err(v, VEC_AC, 0);
@@ -213,6 +216,7 @@ static void run_one(struct vcpu *v)
     v->blk = NULL;
     v->mmu.careful = v->careful = false;
     mmu_fetch_commit(&v->mmu);
+    lines_release(&v->p, true);
     if (stepped)
         debug_end_insn(v, cut_to_code(b, b->rip + b->len));
     must_look(v);
@@ -223,12 +227,15 @@ static enum escape deliver_fault(struct vcpu *v)
 {
     enum escape why = setjmp(v->escape);
 
-    if (why != ESCAPE_NONE)
+    if (why != ESCAPE_NONE) {
+        lines_release(&v->p, false);
         return why;
+    }
     v->mmu.careful = true;
     deliver_exception(v, &v->exc);
     v->mmu.careful = false;
     mmu_fetch_commit(&v->mmu);
+    lines_release(&v->p, true);
     vcpu_count_delivery(v);
     return ESCAPE_NONE;
 }
@@ -249,6 +256,9 @@ static enum escape execute(struct vcpu *v)
     }
     v->mmu.careful = v->careful = false;
     unwind(v);
+    if (v->p.n_lines)
+        v->p.position = participant_icount(&v->p);
+    lines_release(&v->p, why == ESCAPE_EXCEPTION);
     if (why == ESCAPE_EXCEPTION) {
         why = deliver_fault(v);
         if (why == ESCAPE_NONE) {

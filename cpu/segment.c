@@ -113,10 +113,12 @@ void segment_load(struct vcpu *v, enum seg seg, u16 sel)
         segment_set_real(&v->seg[seg], sel, vcpu_is_v86(v));
         return;
     }
+    mmu_peek_begin(&v->mmu);
     vec = segment_plan_data(v, seg, sel, v->cpl, &v->seg[SEG_LDTR], &p);
     if (vec)
         vcpu_raise_err(v, vec, selector_error(sel));
     segment_commit(v, seg, &p);
+    mmu_peek_end(&v->mmu);
     vcpu_update_mode(v);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stack accesses of handlers, in three kinds that lifting chooses between: 64 (64-bit code), F32 (flat 32-bit
- * stack, 32-bit operands) and G (everything else: 16-bit stacks, segments that matter, 66 prefixes).
- * Nothing here changes the stack pointer before stack_set(). Intel SDM vol. 1 §6.2.
+ * Stack accesses of handlers, in three kinds that lifting chooses between: 64 (64-bit code), F32
+ * (flat 32-bit stack, 32-bit operands) and G (everything else: 16-bit stacks, segments that matter,
+ * 66 prefixes). Nothing here changes the stack pointer before stack_set(). Intel SDM vol. 1 §6.2.
  */
 #ifndef CPU_STACK_H
 #define CPU_STACK_H
@@ -38,8 +38,8 @@ ALWAYS_INLINE void stack_set(struct vcpu *v, const struct uop *u, enum stack_kin
 }
 
 /* Linear address of `size` bytes at stack offset sp (cut here). */
-ALWAYS_INLINE gla_t stack_address(struct vcpu *v, const struct uop *u, enum stack_kind k, u64 sp, unsigned size,
-                                  enum mmu_access access)
+ALWAYS_INLINE gla_t stack_address(struct vcpu *v, const struct uop *u, enum stack_kind k, u64 sp,
+                                  unsigned size, enum mmu_access access)
 {
     if (k == ST_64)
         return sp;
@@ -51,14 +51,25 @@ ALWAYS_INLINE gla_t stack_address(struct vcpu *v, const struct uop *u, enum stac
     return vcpu_linear(v, SEG_SS, vcpu_cut(sp, u->stack), size, access);
 }
 
-/* Write `value` below the stack pointer and move it: a whole push. Its write is the last access. */
-ALWAYS_INLINE void stack_push(struct vcpu *v, const struct uop *u, enum stack_kind k, u64 value)
+/* Write `value` below the stack pointer and move it: a whole push. Its write is the last access.
+ * try_: see TWO_SPEEDS; only the kinds 64 and F32 have a fast one. */
+ALWAYS_INLINE bool try_push(struct vcpu *v, const struct uop *u, enum stack_kind k, u64 value,
+                            bool fast)
 {
     unsigned size = stack_osize(u, k);
     u64 sp = stack_get(v, u, k) - size;
 
-    mmu_write(&v->mmu, stack_address(v, u, k, sp, size, MMU_WRITE), size, value, u);
+    if (fast && k == ST_G)
+        return false;
+    if (!try_write(v, u, stack_address(v, u, k, sp, size, MMU_WRITE), size, fast, value))
+        return false;
     stack_set(v, u, k, sp);
+    return true;
+}
+
+ALWAYS_INLINE void stack_push(struct vcpu *v, const struct uop *u, enum stack_kind k, u64 value)
+{
+    try_push(v, u, k, value, false);
 }
 
 /* Make sure that a push will succeed. */
@@ -71,11 +82,23 @@ ALWAYS_INLINE void stack_probe_push(struct vcpu *v, const struct uop *u, enum st
 }
 
 /* The value at the top of the stack; the pointer stays. */
-ALWAYS_INLINE u64 stack_top(struct vcpu *v, const struct uop *u, enum stack_kind k)
+ALWAYS_INLINE bool try_top(struct vcpu *v, const struct uop *u, enum stack_kind k, bool fast,
+                           u64 *value)
 {
     unsigned size = stack_osize(u, k);
 
-    return mmu_read(&v->mmu, stack_address(v, u, k, stack_get(v, u, k), size, MMU_READ), size, u);
+    if (fast && k == ST_G)
+        return false;
+    return try_read(v, u, stack_address(v, u, k, stack_get(v, u, k), size, MMU_READ), size, fast,
+                    value);
+}
+
+ALWAYS_INLINE u64 stack_top(struct vcpu *v, const struct uop *u, enum stack_kind k)
+{
+    u64 value;
+
+    try_top(v, u, k, false, &value);
+    return value;
 }
 
 #endif

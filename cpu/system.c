@@ -70,9 +70,10 @@ void sys_sidt(struct vcpu *v, const struct uop *u)
 
 /* --- LDTR, TR ----------------------------------------------------------------------------------- */
 
-/* A 16-bit source: register, or memory if aux says so. */
+/* A 16-bit source: register, or memory if aux says so. Begins a peek, which the caller ends. */
 static u16 read_source16(struct vcpu *v, const struct uop *u)
 {
+    mmu_peek_begin(&v->mmu);
     if (u->aux & SYS_MEM)
         return mmu_read(&v->mmu, vcpu_address(v, u, 2, MMU_READ), 2, u);
     return v->r[u->src];
@@ -105,6 +106,7 @@ void sys_lldt(struct vcpu *v, const struct uop *u)
     sel = read_source16(v, u);
     if (selector_is_null(sel)) {
         segment_set_null(&v->seg[SEG_LDTR], sel);
+        mmu_peek_end(&v->mmu);
         return;
     }
     find_system(v, sel, &d);
@@ -113,6 +115,7 @@ void sys_lldt(struct vcpu *v, const struct uop *u)
     if (!d.p)
         vcpu_raise_err(v, VEC_NP, selector_error(sel));
     segment_from_descriptor(&v->seg[SEG_LDTR], sel, &d);
+    mmu_peek_end(&v->mmu);
 }
 
 void sys_ltr(struct vcpu *v, const struct uop *u)
@@ -133,6 +136,7 @@ void sys_ltr(struct vcpu *v, const struct uop *u)
     descriptor_write_type(v, &d, d.type | DT_BUSY);
     segment_from_descriptor(&v->seg[SEG_TR], sel, &d);
     v->seg[SEG_TR].type |= DT_BUSY;
+    mmu_peek_end(&v->mmu);
 }
 
 void sys_sldt(struct vcpu *v, const struct uop *u)
@@ -165,6 +169,7 @@ void sys_mov_to_seg(struct vcpu *v, const struct uop *u)
     if (seg > SEG_GS || seg == SEG_CS)
         vcpu_raise(v, VEC_UD);
     segment_load(v, seg, read_source16(v, u));
+    mmu_peek_end(&v->mmu);
     if (seg == SEG_SS)
         v->shadow = v->shadow_ss = true;
 }
@@ -175,9 +180,11 @@ void sys_load_far_pointer(struct vcpu *v, const struct uop *u)
     u32 offset = 0;
     u8 m[6];
 
+    mmu_peek_begin(&v->mmu);
     mmu_read_bytes(&v->mmu, vcpu_address(v, u, size + 2, MMU_READ), m, size + 2, u);
     memcpy(&offset, m, size);
     segment_load(v, u->aux & ~SYS_MEM, load_le16(m + size));
+    mmu_peek_end(&v->mmu);
     sys_set_reg(v, u->dst, offset, u->osize);
 }
 
@@ -185,13 +192,14 @@ void sys_load_far_pointer(struct vcpu *v, const struct uop *u)
 
 static void set_zf(struct vcpu *v, bool on)
 {
+    mmu_peek_end(&v->mmu);
     v->cc = on ? v->cc | CC_ZF : v->cc & ~(u32)CC_ZF;
 }
 
 /* The descriptor of `sel`, if the program may see it. */
 static bool find_visible(struct vcpu *v, u16 sel, struct descriptor *d)
 {
-    if (selector_is_null(sel) || !descriptor_fetch(v, sel, d) || d->short_table)
+    if (selector_is_null(sel) || !descriptor_fetch(v, sel, d) || d->short_table || d->bad_upper)
         return false;
     return descriptor_is_conforming(d) || (d->dpl >= v->cpl && d->dpl >= (sel & 3));
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The micro-op table, the last step of lifting that works on whole blocks (dead flags), and the micro-ops
- * that only hold a block together: calls of helpers and the end of a block.
+ * The micro-op table, the last step of lifting that works on whole blocks (dead flags), and the
+ * micro-ops that only hold a block together: calls of helpers and the end of a block.
  *
- * Dead flags: going backwards, a micro-op whose written flags are all overwritten before anybody can see them
- * becomes its twin that writes none. Whoever can escape (a memory access, a call) shows the flags to an exception
- * handler, so all flags are live before it.
+ * Dead flags: going backwards, a micro-op whose written flags are all overwritten before anybody
+ * can see them becomes its twin that writes none. Whoever can escape (a memory access, a call)
+ * shows the flags to an exception handler, so all flags are live before it.
  */
 #include "cpu/uops.h"
 
@@ -13,7 +13,7 @@
 #include "cpu/vcpu.h"
 #include "src/base/check.h"
 
-#define UOP(ID, handler, rd, wr, tw) \
+#define UOP(ID, handler, rd, wr, tw)                                                               \
     [UOP_##ID] = {.name = #ID, .fn = handler, .reads = (rd), .writes = (wr), .twin = UOP_##tw},
 const struct uop_info uop_table[UOP_COUNT] = {
 #include "cpu/uops.def"
@@ -36,6 +36,11 @@ unsigned lift_finish(struct uop *u, unsigned n)
         live = (live & ~(unsigned)info->writes) | (info->reads & UF_ALL);
         if (!(info->reads & UF_PURE))
             live = UF_ALL;
+    }
+    if (n >= 2) {
+        uop_fn *both = uop_fused(u[n - 2].op, u[n - 1].op);
+        if (both)
+            u[n - 2].fn = both;
     }
     return n;
 }

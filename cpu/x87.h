@@ -113,17 +113,18 @@ enum { X87_UNDERFLOW = SW_IE | SW_SF, X87_OVERFLOW = SW_IE | SW_SF | SW_C1 };
 /* --- x87_host.c: operations that the host's FPU executes under the guest's control word
  * ----------- */
 
-/* r = a op b. Returns exception flags and C1. An unmasked fault leaves *r = a. */
-unsigned x87_host_arith(struct f80 *r, struct f80 a, struct f80 b, enum x87_arith op, u16 cw);
+/* *r = *r op *b. Returns exception flags and C1; flags that f->sw has already may be among them. An
+ * unmasked fault leaves *r alone. r and b may point into f. */
+unsigned x87_host_arith(struct f80 *r, const struct f80 *b, enum x87_arith op, const struct fpu *f);
 /* The second operand from its memory form. size: 4 or 8 bytes, real or integer (2, 4). */
-unsigned x87_host_arith_real(struct f80 *r, struct f80 a, u64 b, unsigned size, enum x87_arith op,
-                             u16 cw);
-unsigned x87_host_arith_int(struct f80 *r, struct f80 a, u64 b, unsigned size, enum x87_arith op,
-                            u16 cw);
-unsigned x87_host_sqrt(struct f80 *r, struct f80 a, u16 cw);
-unsigned x87_host_scale(struct f80 *r, struct f80 a, struct f80 b, u16 cw);
-/* a rounded to a single or double in *r; undefined for an unmasked IE, OE or UE. */
-unsigned x87_host_store(u64 *r, struct f80 a, unsigned size, u16 cw);
+unsigned x87_host_arith_real(struct f80 *r, u64 b, unsigned size, enum x87_arith op,
+                             const struct fpu *f);
+unsigned x87_host_arith_int(struct f80 *r, u64 b, unsigned size, enum x87_arith op,
+                            const struct fpu *f);
+unsigned x87_host_sqrt(struct f80 *r, const struct fpu *f);
+unsigned x87_host_scale(struct f80 *r, const struct f80 *b, const struct fpu *f);
+/* *a rounded to a single or double in *r; undefined for an unmasked IE, OE or UE. */
+unsigned x87_host_store(u64 *r, const struct f80 *a, unsigned size, const struct fpu *f);
 
 /* --- x87_math.c: transcendental functions, correctly rounded to 64 bits
  * --------------------------- */

@@ -197,7 +197,7 @@ static bool exact_log(mpfr_t r, int *ternary, enum x87_function f, mpfr_t x, mpf
     return true;
 }
 
-/* --- Trigonometric functions -------------------------------------------------------------------- */
+/* --- Trigonometric functions ------------------------------------------------------------------ */
 
 enum { PREC_REDUCED = 256 };
 

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The DSDT: which devices there are that cannot be discovered, which resources they use, how PCI interrupts
- * are routed, and how to switch the machine off (ACPI 6.4 §5.2.11.1, §6.1, §6.2, §7.4.2).
+ * The DSDT: which devices there are that cannot be discovered, which resources they use, how PCI
+ * interrupts are routed, and how to switch the machine off (ACPI 6.4 §5.2.11.1, §6.1, §6.2,
+ * §7.4.2).
  *
- * The namespace: \_S5, \_PIC and \PICF (which interrupt controller the system uses), \_SB.PCI0 with the ISA
- * bridge and its chips below it, \_SB.HPET, \_SB.MBRD (ports and memory nobody may move devices to), and one
- * processor device per CPU. The power button is a fixed-hardware one and needs no object.
+ * The namespace: \_S5, \_PIC and \PICF (which interrupt controller the system uses), \_SB.PCI0 with
+ * the ISA bridge and its chips below it, \_SB.HPET, \_SB.MBRD (ports and memory nobody may move
+ * devices to), and one processor device per CPU. The power button is a fixed-hardware one and needs
+ * no object.
  *
- * PCI interrupts: slot s, pin p is PIRQ (s + p) mod 4; PIRQs lead to ISA interrupts with the 8259s, and to
- * inputs of their own at the I/O APIC.
+ * PCI interrupts: slot s, pin p is PIRQ (s + p) mod 4; PIRQs lead to ISA interrupts with the 8259s,
+ * and to inputs of their own at the I/O APIC.
  */
 #include "devices/acpi_tables.h"
 #include "devices/aml.h"

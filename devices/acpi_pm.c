@@ -2,18 +2,25 @@
 /*
  * ACPI fixed hardware as in a PIIX4 (ACPI 6.4 §4.8.3, §4.8.4; PIIX4 datasheet, 290562 §7.2).
  *
- * The machine is always in ACPI mode: there is no SMI command port and SCI_EN reads one. SLP_EN with the S5
- * type powers the machine off; other sleep types, which the DSDT does not offer, have no effect. The power
- * button is the fixed-hardware one.
+ * The machine is always in ACPI mode: there is no SMI command port and SCI_EN reads one. SLP_EN
+ * with the S5 type powers the machine off; other sleep types, which the DSDT does not offer, have
+ * no effect. The power button is the fixed-hardware one.
  *
- * The PM timer is a pure function of the guest clock. TMR_STS is set at each change of its top bit; it is
- * accounted for when somebody reads the status, and a timer runs only while its interrupt is enabled.
+ * The PM timer is a pure function of the guest clock. TMR_STS is set at each change of its top bit;
+ * it is accounted for when somebody reads the status, and a timer runs only while its interrupt is
+ * enabled.
  */
 #include "devices/acpi_pm.h"
 
 #include "replay/journal.h"
 
-enum { STS_TIMER = 1, STS_GLOBAL = 1 << 5, STS_BUTTON = 1 << 8, STS_RTC = 1 << 10, STS_WAKE = 1 << 15 };
+enum {
+    STS_TIMER = 1,
+    STS_GLOBAL = 1 << 5,
+    STS_BUTTON = 1 << 8,
+    STS_RTC = 1 << 10,
+    STS_WAKE = 1 << 15
+};
 enum { CNT_SCI_EN = 1, CNT_SLP_EN = 1 << 13, CNT_WRITABLE = 7 << 10 | 6 };
 #define EN_ALL (STS_TIMER | STS_GLOBAL | STS_BUTTON | 1 << 9 | STS_RTC)
 
@@ -32,7 +39,8 @@ static void update(struct acpi_pm *pm, u64 now_ns)
     }
     irq_line_set(&pm->sci, (pm->status & pm->enable) || (pm->gpe_status & pm->gpe_enable));
     if ((pm->enable & STS_TIMER) && !(pm->status & STS_TIMER))
-        dev_timer_arm(&pm->timer, dev_ticks_to_ns((carries + 1) << (pm->timer_bits - 1), ACPI_PM_TIMER_HZ));
+        dev_timer_arm(&pm->timer,
+                      dev_ticks_to_ns((carries + 1) << (pm->timer_bits - 1), ACPI_PM_TIMER_HZ));
     else
         dev_timer_cancel(&pm->timer);
 }
@@ -135,7 +143,8 @@ static void gpe_write(void *dev, struct participant *by, u64 offset, unsigned si
 }
 
 const struct region_ops acpi_pm1_ops = {pm1_read, pm1_write, .max_size = 4};
-const struct region_ops acpi_pm_timer_ops = {timer_read, timer_write, .max_size = 4, .no_hold = true};
+const struct region_ops acpi_pm_timer_ops = {timer_read, timer_write, .max_size = 4,
+                                             .no_hold = true};
 const struct region_ops acpi_gpe_ops = {gpe_read, gpe_write, .max_size = 4};
 
 void acpi_pm_press_button(struct acpi_pm *pm)
@@ -160,8 +169,9 @@ static void reset(void *dev)
 }
 
 static const struct dev_field state[] = {
-    DEV_FIELD(acpi_pm, status),     DEV_FIELD(acpi_pm, enable),     DEV_FIELD(acpi_pm, control),
-    DEV_FIELD(acpi_pm, gpe_status), DEV_FIELD(acpi_pm, gpe_enable), DEV_FIELD(acpi_pm, carries),
+    DEV_FIELD(acpi_pm, status),         DEV_FIELD(acpi_pm, enable),
+    DEV_FIELD(acpi_pm, control),        DEV_FIELD(acpi_pm, gpe_status),
+    DEV_FIELD(acpi_pm, gpe_enable),     DEV_FIELD(acpi_pm, carries),
     DEV_FIELD(acpi_pm, timer.deadline), DEV_END};
 
 static const struct dev_class acpi_pm_class = {

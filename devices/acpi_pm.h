@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ACPI fixed hardware: power management timer, PM1 event and control registers, one general-purpose event block.
+ * ACPI fixed hardware: power management timer, PM1 event and control registers, one general-purpose
+ * event block.
  */
 #ifndef DEVICES_ACPI_PM_H
 #define DEVICES_ACPI_PM_H
@@ -9,20 +10,20 @@
 #include "mmu/region.h"
 
 #define ACPI_PM_TIMER_HZ 3579545u
-/* SLP_TYP of the soft-off state, as the DSDT's \_S5 says. With PM1a at 0x600 this is the 0x2000 to port 0x604 that
- * small kernels power off with. */
+/* SLP_TYP of the soft-off state, as the DSDT's \_S5 says. With PM1a at 0x600 this is the 0x2000 to
+ * port 0x604 that small kernels power off with. */
 #define ACPI_PM_S5_TYPE 0u
 
 struct acpi_pm {
     struct device dev;
     u16 status, enable, control; /* PM1a */
     u16 gpe_status, gpe_enable;
-    u64 carries;     /* changes of the timer's top bit up to which TMR_STS is accounted for */
+    u64 carries; /* changes of the timer's top bit up to which TMR_STS is accounted for */
     struct irq_line sci;
     struct dev_timer timer;
     void (*poweroff)(void *opaque); /* the guest entered S5 */
     void *opaque;
-    u8 timer_bits;   /* 24 or 32 (constant) */
+    u8 timer_bits; /* 24 or 32 (constant) */
 };
 
 /* 8 ports: PM1a event block (4), control block (2). */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ACPI tables (ACPI 6.4 §5.2; HPET specification 1.0a §3.2.4): RSDP, RSDT and XSDT, FADT, FACS, DSDT, MADT, HPET,
- * and the MP table behind them. They are made for one machine description and one address; nothing in them
- * changes while the machine runs but the FACS's lock.
+ * The ACPI tables (ACPI 6.4 §5.2; HPET specification 1.0a §3.2.4): RSDP, RSDT and XSDT, FADT, FACS,
+ * DSDT, MADT, HPET, and the MP table behind them. They are made for one machine description and one
+ * address; nothing in them changes while the machine runs but the FACS's lock.
  *
- * The FADT is revision 3 (ACPI 2.0 to 4.0): fixed hardware, legacy devices, reset register 0xCF9, no SMI command port, so
- * the system is in ACPI mode from the start.
+ * The FADT is revision 3 (ACPI 2.0 to 4.0): fixed hardware, legacy devices, reset register 0xCF9,
+ * no SMI command port, so the system is in ACPI mode from the start.
  */
 #include "devices/acpi_tables.h"
 
@@ -121,7 +121,14 @@ static void put_blocks(u8 *fadt, const struct acpi_config *c)
 static void build_fadt(struct builder *b, gpa_t facs, gpa_t dsdt)
 {
     enum { LENGTH = 244 };
-    enum { WBINVD = 1, PROC_C1 = 4, NO_SLEEP_BUTTON = 0x20, NO_FIXED_RTC = 0x40, TIMER_32BIT = 0x100, RESET = 0x400 };
+    enum {
+        WBINVD = 1,
+        PROC_C1 = 4,
+        NO_SLEEP_BUTTON = 0x20,
+        NO_FIXED_RTC = 0x40,
+        TIMER_32BIT = 0x100,
+        RESET = 0x400
+    };
     enum { BOOT_LEGACY = 1, BOOT_8042 = 2, BOOT_NO_VGA = 4 };
     const struct acpi_config *c = b->config;
     u8 *fadt = take(b, LENGTH, 16);
@@ -160,7 +167,8 @@ static void build_madt(struct builder *b)
     }
     memcpy(at, (const u8[4]){1, 12, c->ioapic_id, 0}, 4);
     store_le32(at + 4, c->ioapic_base);
-    /* Overrides: ISA 0 is at input 2; the system control interrupt is level, active high. Then NMI at every LINT1. */
+    /* Overrides: ISA 0 is at input 2; the system control interrupt is level, active high. Then NMI
+     * at every LINT1. */
     memcpy(at + 12, (const u8[10]){2, 10, 0, 0, 2}, 10);
     memcpy(at + 22, (const u8[10]){2, 10, 0, c->sci_irq, c->sci_irq, 0, 0, 0, 0x0d, 0}, 10);
     memcpy(at + 32, (const u8[6]){4, 6, 0xff, 0, 0, 1}, 6);

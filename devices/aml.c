@@ -1,16 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The AML assembler (see aml.h). Op codes: ACPI 6.4 §20.2.5; resource descriptors: §6.4.2 (small), §6.4.3
- * (large). A buffer's size is a term inside the buffer, so a resource template patches that as well.
+ * The AML assembler (see aml.h). Op codes: ACPI 6.4 §20.2.5; resource descriptors: §6.4.2 (small),
+ * §6.4.3 (large). A buffer's size is a term inside the buffer, so a resource template patches that
+ * as well.
  */
 #include "devices/aml.h"
 
 #include "src/base/check.h"
 
 enum {
-    OP_NAME = 0x08, OP_BYTE = 0x0a, OP_WORD = 0x0b, OP_DWORD = 0x0c, OP_STRING = 0x0d, OP_QWORD = 0x0e, OP_SCOPE = 0x10,
-    OP_BUFFER = 0x11, OP_PACKAGE = 0x12, OP_METHOD = 0x14, OP_EXT = 0x5b, OP_ARG0 = 0x68, OP_STORE = 0x70, OP_IF = 0xa0,
-    OP_RETURN = 0xa4, OP_EXT_DEVICE = 0x82,
+    OP_NAME = 0x08,
+    OP_BYTE = 0x0a,
+    OP_WORD = 0x0b,
+    OP_DWORD = 0x0c,
+    OP_STRING = 0x0d,
+    OP_QWORD = 0x0e,
+    OP_SCOPE = 0x10,
+    OP_BUFFER = 0x11,
+    OP_PACKAGE = 0x12,
+    OP_METHOD = 0x14,
+    OP_EXT = 0x5b,
+    OP_ARG0 = 0x68,
+    OP_STORE = 0x70,
+    OP_IF = 0xa0,
+    OP_RETURN = 0xa4,
+    OP_EXT_DEVICE = 0x82,
 };
 
 void aml_bytes(struct aml *a, const void *bytes, size_t n)

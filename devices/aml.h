@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A small assembler for AML, ACPI's byte code, enough for a DSDT: names, packages, buffers, devices, methods and
- * resource templates.
+ * A small assembler for AML, ACPI's byte code, enough for a DSDT: names, packages, buffers,
+ * devices, methods and resource templates.
  *
- * The caller's order of calls is the order of bytes. What has a length is opened with a begin and closed with
- * aml_end(), which fills the length in; lengths always take three bytes, so nothing moves.
- * ACPI 6.4 §20.2 (encoding), §6.4 (resources).
+ * The caller's order of calls is the order of bytes. What has a length is opened with a begin and
+ * closed with aml_end(), which fills the length in; lengths always take three bytes, so nothing
+ * moves. ACPI 6.4 §20.2 (encoding), §6.4 (resources).
  */
 #ifndef DEVICES_AML_H
 #define DEVICES_AML_H
@@ -22,7 +22,8 @@ struct aml {
 
 void aml_bytes(struct aml *a, const void *bytes, size_t n);
 void aml_byte(struct aml *a, u8 value);
-/* A name segment of at most 4 letters, or a path that begins with a backslash and is one segment. */
+/* A name segment of at most 4 letters, or a path that begins with a backslash and is one segment.
+ */
 void aml_path(struct aml *a, const char *name);
 void aml_integer(struct aml *a, u64 value);
 void aml_string(struct aml *a, const char *text);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * QEMU's isa-debug-exit device: writing v ends the run with exit status (v << 1) | 1, so a guest can never
- * claim the 0 that means success of the emulator itself. Reads give 0. No state. Bare-metal test guests use
- * it at port 0xf4.
+ * QEMU's isa-debug-exit device: writing v ends the run with exit status (v << 1) | 1, so a guest
+ * can never claim the 0 that means success of the emulator itself. Reads give 0. No state.
+ * Bare-metal test guests use it at port 0xf4.
  */
 #include "devices/debug_exit.h"
 

@@ -10,7 +10,8 @@
 
 struct debug_exit {
     struct device dev;
-    /* The guest wrote `value`: status is (value << 1 | 1), in the low 8 bits that an exit status has. I/O hold. */
+    /* The guest wrote `value`: status is (value << 1 | 1), in the low 8 bits that an exit status
+     * has. I/O hold. */
     void (*exit)(void *opaque, int status);
     void *opaque;
 };

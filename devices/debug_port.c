@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The debug console of Bochs and QEMU at port 0xE9 (see debug_port.h). It has no state: a write of any size
- * hands its bytes to the sink, lowest first, and a read returns 0xE9 in the low byte.
+ * The debug console of Bochs and QEMU at port 0xE9 (see debug_port.h). It has no state: a write of
+ * any size hands its bytes to the sink, lowest first, and a read returns 0xE9 in the low byte.
  */
 #include "devices/debug_port.h"
 

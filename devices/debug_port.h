@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Port 0xE9: every byte written is output for whoever debugs the guest; it reads 0xE9, so guests can find it.
+ * Port 0xE9: every byte written is output for whoever debugs the guest; it reads 0xE9, so guests
+ * can find it.
  */
 #ifndef DEVICES_DEBUG_PORT_H
 #define DEVICES_DEBUG_PORT_H

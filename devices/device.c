@@ -2,9 +2,10 @@
 /*
  * The life of devices and their timers: what device.h declares.
  *
- * Devices form a list in creation order, which is also the order of resets and of digests, so both are
- * functions of the machine description alone. Timers are numbered in the order they were set up; when
- * several are due at once, the earliest deadline goes first and the lower number among equals.
+ * Devices form a list in creation order, which is also the order of resets and of digests, so both
+ * are functions of the machine description alone. Timers are numbered in the order they were set
+ * up; when several are due at once, the earliest deadline goes first and the lower number among
+ * equals.
  *
  * Everything runs under the I/O space's hold; nothing here locks.
  */
@@ -90,8 +91,8 @@ u64 dev_now(const struct machine_io *io)
     return journal_clock_ns(io->by);
 }
 
-void dev_timer_init(struct dev_timer *t, struct machine_io *io,
-                    void (*fire)(void *dev, u64 now_ns), void *dev)
+void dev_timer_init(struct dev_timer *t, struct machine_io *io, void (*fire)(void *dev, u64 now_ns),
+                    void *dev)
 {
     struct dev_timer **at = &io->timers;
 

@@ -1,23 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * HPET (IA-PC HPET specification 1.0a): main counter at 100 MHz, three 64-bit comparators that can all be
- * periodic, legacy replacement routing, edge and level interrupts.
+ * HPET (IA-PC HPET specification 1.0a): main counter at 100 MHz, three 64-bit comparators that can
+ * all be periodic, legacy replacement routing, edge and level interrupts.
  *
- * The counter is computed from the guest clock. A comparator has a timer only while the block and its
- * interrupt are enabled. A match that is served late makes one interrupt, and a periodic comparator then
- * moves on to the first match in the future.
+ * The counter is computed from the guest clock. A comparator has a timer only while the block and
+ * its interrupt are enabled. A match that is served late makes one interrupt, and a periodic
+ * comparator then moves on to the first match in the future.
  *
- * An edge interrupt drives its line low and high; the line stays high until the next one. Comparators of
- * 32-bit timers match on the counter's low half. Reads of the counter take the I/O hold like all others,
- * because they depend on registers; the platform's cheap clocks are the TSC and the PM timer. No FSB
- * (message) delivery: the capability bit says so.
+ * An edge interrupt drives its line low and high; the line stays high until the next one.
+ * Comparators of 32-bit timers match on the counter's low half. Reads of the counter take the I/O
+ * hold like all others, because they depend on registers; the platform's cheap clocks are the TSC
+ * and the PM timer. No FSB (message) delivery: the capability bit says so.
  */
 #include "devices/hpet.h"
 
 enum { REG_CAPS = 0, REG_CONFIG = 0x10, REG_STATUS = 0x20, REG_COUNTER = 0xf0, REG_TIMERS = 0x100 };
 enum { CONFIG_ENABLE = 1, CONFIG_LEGACY = 2 };
-enum { T_LEVEL = 2, T_ENABLE = 4, T_PERIODIC = 8, T_PERIODIC_CAP = 0x10, T_64_CAP = 0x20, T_VALUE_SET = 0x40,
-       T_32BIT = 0x100, T_ROUTE_SHIFT = 9 };
+enum {
+    T_LEVEL = 2,
+    T_ENABLE = 4,
+    T_PERIODIC = 8,
+    T_PERIODIC_CAP = 0x10,
+    T_64_CAP = 0x20,
+    T_VALUE_SET = 0x40,
+    T_32BIT = 0x100,
+    T_ROUTE_SHIFT = 9
+};
 #define T_WRITABLE 0x3f4eull
 #define TICK_NS (1000000000u / HPET_HZ)
 #define TICK_FS (1000000u * TICK_NS)
@@ -157,7 +165,8 @@ static void write_timer_config(struct hpet *h, unsigned i, u64 value, u64 now_ns
     u64 fixed = t->config & ~T_WRITABLE;
 
     advance(t, counter_at(h, now_ns));
-    if (((t->config ^ value) & T_WRITABLE & ~(u64)T_VALUE_SET) && (t->config & T_LEVEL) && (h->status >> i & 1)) {
+    if (((t->config ^ value) & T_WRITABLE & ~(u64)T_VALUE_SET) && (t->config & T_LEVEL) &&
+        (h->status >> i & 1)) {
         h->status &= ~BIT(i);
         drive(h, i, false);
     }
@@ -185,9 +194,7 @@ static u64 read_timer(struct hpet *h, unsigned i, u64 reg, u64 now_ns)
 {
     switch (reg) {
     case 0: return h->t[i].config;
-    case 8:
-        advance(&h->t[i], counter_at(h, now_ns) - 1);
-        return h->t[i].comparator;
+    case 8: advance(&h->t[i], counter_at(h, now_ns) - 1); return h->t[i].comparator;
     }
     return 0;
 }
@@ -235,7 +242,8 @@ static u64 other_half(struct hpet *h, u64 reg, u64 now_ns)
 
     if (reg == REG_STATUS)
         return 0;
-    if (is_comparator && i < HPET_TIMERS && (h->t[i].config & T_PERIODIC) && !(h->t[i].config & T_VALUE_SET))
+    if (is_comparator && i < HPET_TIMERS && (h->t[i].config & T_PERIODIC) &&
+        !(h->t[i].config & T_VALUE_SET))
         return h->t[i].period;
     return read_wide(h, reg, now_ns);
 }
@@ -281,10 +289,14 @@ static void reset(void *dev)
     DEV_FIELD(hpet, t[i].config), DEV_FIELD(hpet, t[i].comparator), DEV_FIELD(hpet, t[i].period),  \
         DEV_FIELD(hpet, timer[i].deadline)
 
-static const struct dev_field state[] = {DEV_FIELD(hpet, config),  DEV_FIELD(hpet, status),
-                                         DEV_FIELD(hpet, counter), DEV_FIELD(hpet, start),
-                                         TIMER(0),                 TIMER(1),
-                                         TIMER(2),                 DEV_END};
+static const struct dev_field state[] = {DEV_FIELD(hpet, config),
+                                         DEV_FIELD(hpet, status),
+                                         DEV_FIELD(hpet, counter),
+                                         DEV_FIELD(hpet, start),
+                                         TIMER(0),
+                                         TIMER(1),
+                                         TIMER(2),
+                                         DEV_END};
 
 static const struct dev_class hpet_class = {
     .name = "hpet", .size = sizeof(struct hpet), .state = state, .reset = reset};

@@ -1,19 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * i8042 keyboard controller as in a PS/2 (IBM PS/2 hardware interface technical reference, "Keyboard and auxiliary
- * device controller"; Intel UPI-41/42 manual for the chip).
+ * i8042 keyboard controller as in a PS/2 (IBM PS/2 hardware interface technical reference,
+ * "Keyboard and auxiliary device controller"; Intel UPI-41/42 manual for the chip).
  *
- * One output buffer is filled from three sources: the controller's own answers, the keyboard, the mouse. It is
- * refilled as soon as the guest has read it; interrupts 1 and 12 follow it. Nothing takes time, so the input
- * buffer always reads empty. Keyboard bytes are translated from set 2 to set 1 while the command byte says so, its
- * answers too, as the real chip does.
+ * One output buffer is filled from three sources: the controller's own answers, the keyboard, the
+ * mouse. It is refilled as soon as the guest has read it; interrupts 1 and 12 follow it. Nothing
+ * takes time, so the input buffer always reads empty. Keyboard bytes are translated from set 2 to
+ * set 1 while the command byte says so, its answers too, as the real chip does.
  *
  * DEVIATION: the A20 gate bit is kept but has no effect (see port92.c).
  */
 #include "devices/i8042.h"
 
 enum { ST_OBF = 1, ST_SYSTEM = 4, ST_COMMAND = 8, ST_UNLOCKED = 0x10, ST_AUX = 0x20 };
-enum { CFG_KBD_INT = 1, CFG_AUX_INT = 2, CFG_SYSTEM = 4, CFG_KBD_OFF = 0x10, CFG_AUX_OFF = 0x20, CFG_TRANSLATE = 0x40 };
+enum {
+    CFG_KBD_INT = 1,
+    CFG_AUX_INT = 2,
+    CFG_SYSTEM = 4,
+    CFG_KBD_OFF = 0x10,
+    CFG_AUX_OFF = 0x20,
+    CFG_TRANSLATE = 0x40
+};
 enum { OUT_RUN = 1, OUT_A20 = 2, OUT_KBD_IRQ = 0x10, OUT_AUX_IRQ = 0x20, OUT_LINES = 0xc0 };
 enum { OWN_NONE, OWN_KBD, OWN_AUX };
 
@@ -31,7 +38,8 @@ static void fill(struct i8042 *k, u8 byte, bool aux)
     k->status = (u8)((k->status & ~ST_AUX) | ST_OBF | (aux ? ST_AUX : 0));
 }
 
-/* The next keyboard byte as the guest sees it; false if it was a prefix that translation swallows. */
+/* The next keyboard byte as the guest sees it; false if it was a prefix that translation swallows.
+ */
 static bool take_keyboard(struct i8042 *k, u8 *byte)
 {
     u8 code = ps2_take(&k->kbd.out);
@@ -94,7 +102,8 @@ static u8 read_outport(const struct i8042 *k)
 {
     bool full = k->status & ST_OBF, aux = k->status & ST_AUX;
 
-    return (u8)(k->outport | OUT_LINES | (full && !aux ? OUT_KBD_IRQ : 0) | (full && aux ? OUT_AUX_IRQ : 0));
+    return (u8)(k->outport | OUT_LINES | (full && !aux ? OUT_KBD_IRQ : 0) |
+                (full && aux ? OUT_AUX_IRQ : 0));
 }
 
 static void run_command(struct i8042 *k, u8 command)

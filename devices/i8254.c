@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * 8254 programmable interval timer (Intel 8254 datasheet, 231164) and the PC's port 0x61 (system control
- * port B).
+ * 8254 programmable interval timer (Intel 8254 datasheet, 231164) and the PC's port 0x61 (system
+ * control port B).
  *
- * A channel is never ticked: its count and output are computed from the guest clock when somebody looks.
- * Only channel 0, whose output is an interrupt line, has a timer, and only when its mode has a rising
- * edge to come. The low phase before that edge is not driven separately: the line falls and rises at
- * the edge, so that it stays high as long as possible for an edge-triggered controller.
+ * A channel is never ticked: its count and output are computed from the guest clock when somebody
+ * looks. Only channel 0, whose output is an interrupt line, has a timer, and only when its mode has
+ * a rising edge to come. The low phase before that edge is not driven separately: the line falls
+ * and rises at the edge, so that it stays high as long as possible for an edge-triggered
+ * controller.
  *
- * A new count takes effect where the datasheet says: at once in modes 0 and 4, at the end of the period
- * in 2 and 3, at the trigger in 1 and 5. Gates of channels 0 and 1 are wired high; channel 2's is port 0x61
- * bit 0. In BCD the count runs modulo 10000. There is no sound: bit 1 of port 0x61 is kept only.
+ * A new count takes effect where the datasheet says: at once in modes 0 and 4, at the end of the
+ * period in 2 and 3, at the trigger in 1 and 5. Gates of channels 0 and 1 are wired high; channel
+ * 2's is port 0x61 bit 0. In BCD the count runs modulo 10000. There is no sound: bit 1 of port 0x61
+ * is kept only.
  */
 #include "devices/i8254.h"
 
@@ -172,7 +174,10 @@ static void write_count(struct i8254 *pit, unsigned n, u8 value)
         }
     } else {
         c->high_next = false;
-        load_count(c, c->access == 3 ? (u16)(value << 8 | c->low) : c->access == 2 ? (u16)(value << 8) : value,
+        load_count(c,
+                   c->access == 3   ? (u16)(value << 8 | c->low)
+                   : c->access == 2 ? (u16)(value << 8)
+                                    : value,
                    now);
     }
     if (n == 0)
@@ -314,7 +319,8 @@ static void pit_write(void *dev, struct participant *by, u64 offset, unsigned si
         write_control(dev, (u8)value);
 }
 
-/* Bit 4 toggles with every memory refresh of the original PC, about each 15 us; software delays by it. */
+/* Bit 4 toggles with every memory refresh of the original PC, about each 15 us; software delays by
+ * it. */
 static u64 port61_read(void *dev, struct participant *by, u64 offset, unsigned size)
 {
     struct i8254 *pit = dev;
@@ -341,7 +347,8 @@ static void port61_write(void *dev, struct participant *by, u64 offset, unsigned
 const struct region_ops i8254_ops = {pit_read, pit_write, .max_size = 1};
 const struct region_ops i8254_port61_ops = {port61_read, port61_write, .max_size = 1};
 
-/* The datasheet leaves the state at power-on undefined; this one counts nothing and its outputs are high. */
+/* The datasheet leaves the state at power-on undefined; this one counts nothing and its outputs are
+ * high. */
 static void reset(void *dev)
 {
     struct i8254 *pit = dev;
@@ -353,19 +360,18 @@ static void reset(void *dev)
 }
 
 #define CHANNEL(n)                                                                                 \
-    DEV_FIELD(i8254, ch[n].mode), DEV_FIELD(i8254, ch[n].access),                    \
-        DEV_FIELD(i8254, ch[n].bcd), DEV_FIELD(i8254, ch[n].gate),                   \
-        DEV_FIELD(i8254, ch[n].high_next), DEV_FIELD(i8254, ch[n].read_high),        \
-        DEV_FIELD(i8254, ch[n].low), DEV_FIELD(i8254, ch[n].latched),                \
-        DEV_FIELD(i8254, ch[n].status_latched), DEV_FIELD(i8254, ch[n].status),      \
-        DEV_FIELD(i8254, ch[n].latch), DEV_FIELD(i8254, ch[n].loaded),               \
-        DEV_FIELD(i8254, ch[n].running), DEV_FIELD(i8254, ch[n].count),              \
-        DEV_FIELD(i8254, ch[n].next_count), DEV_FIELD(i8254, ch[n].start),           \
-        DEV_FIELD(i8254, ch[n].held)
+    DEV_FIELD(i8254, ch[n].mode), DEV_FIELD(i8254, ch[n].access), DEV_FIELD(i8254, ch[n].bcd),     \
+        DEV_FIELD(i8254, ch[n].gate), DEV_FIELD(i8254, ch[n].high_next),                           \
+        DEV_FIELD(i8254, ch[n].read_high), DEV_FIELD(i8254, ch[n].low),                            \
+        DEV_FIELD(i8254, ch[n].latched), DEV_FIELD(i8254, ch[n].status_latched),                   \
+        DEV_FIELD(i8254, ch[n].status), DEV_FIELD(i8254, ch[n].latch),                             \
+        DEV_FIELD(i8254, ch[n].loaded), DEV_FIELD(i8254, ch[n].running),                           \
+        DEV_FIELD(i8254, ch[n].count), DEV_FIELD(i8254, ch[n].next_count),                         \
+        DEV_FIELD(i8254, ch[n].start), DEV_FIELD(i8254, ch[n].held)
 
-static const struct dev_field state[] = {CHANNEL(0), CHANNEL(1), CHANNEL(2),
-                                         DEV_FIELD(i8254, port61),
-                                         DEV_FIELD(i8254, timer.deadline), DEV_END};
+static const struct dev_field state[] = {
+    CHANNEL(0), CHANNEL(1), CHANNEL(2), DEV_FIELD(i8254, port61), DEV_FIELD(i8254, timer.deadline),
+    DEV_END};
 
 static const struct dev_class i8254_class = {
     .name = "i8254", .size = sizeof(struct i8254), .state = state, .reset = reset};

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * 8259A programmable interrupt controller, two of them cascaded (Intel 8259A datasheet, 231468; the ELCR
- * from the PIIX3 datasheet, 290550 §2.5).
+ * 8259A programmable interrupt controller, two of them cascaded (Intel 8259A datasheet, 231468; the
+ * ELCR from the PIIX3 datasheet, 290550 §2.5).
  *
- * A request is an edge latched in IRR or, where ELCR (or ICW1's LTIM) says level, the input itself. An edge
- * whose input falls before it is acknowledged is lost and the acknowledge yields IR7: the spurious
- * interrupt. The cascade input of the first chip always follows the second chip's output.
+ * A request is an edge latched in IRR or, where ELCR (or ICW1's LTIM) says level, the input itself.
+ * An edge whose input falls before it is acknowledged is lost and the acknowledge yields IR7: the
+ * spurious interrupt. The cascade input of the first chip always follows the second chip's output.
  *
- * Everything there is in 8086 mode: fully nested, special fully nested, special mask, automatic EOI, both
- * rotations, poll. Not there: MCS-80/85 mode (CALL on the bus) and buffered mode, which a PC cannot use:
- * their bits are kept and have no effect.
+ * Everything there is in 8086 mode: fully nested, special fully nested, special mask, automatic
+ * EOI, both rotations, poll. Not there: MCS-80/85 mode (CALL on the bus) and buffered mode, which a
+ * PC cannot use: their bits are kept and have no effect.
  */
 #include "devices/i8259.h"
 
@@ -54,7 +54,7 @@ static int requested(const struct pic_chip *c)
         return -1;
     /* Special fully nested: the slave may interrupt its own service. */
     if ((c->icw4 & ICW4_SFNM) && !(c->icw1 & ICW1_SNGL) && n == (int)CASCADE)
-        blocking &= (u8)~(1u << CASCADE);
+        blocking &= (u8) ~(1u << CASCADE);
     if (c->special_mask)
         return blocking >> n & 1 ? -1 : n;
     serving = best(c, blocking);
@@ -311,8 +311,8 @@ const struct region_ops i8259_master_ops = {master_read, master_write, .max_size
 const struct region_ops i8259_slave_ops = {slave_read, slave_write, .max_size = 1};
 const struct region_ops i8259_elcr_ops = {elcr_read, elcr_write, .max_size = 1};
 
-/* Until a chip is initialised it has no base vector worth having: all inputs are masked. The CPU that INTR
- * leads to is reset with the platform, so INTR is not driven. */
+/* Until a chip is initialised it has no base vector worth having: all inputs are masked. The CPU
+ * that INTR leads to is reset with the platform, so INTR is not driven. */
 static void reset(void *dev)
 {
     struct i8259 *pic = dev;
@@ -325,14 +325,14 @@ static void reset(void *dev)
 }
 
 #define CHIP(i)                                                                                    \
-    DEV_FIELD(i8259, chip[i].irr), DEV_FIELD(i8259, chip[i].isr),                    \
-        DEV_FIELD(i8259, chip[i].imr), DEV_FIELD(i8259, chip[i].lines),              \
-        DEV_FIELD(i8259, chip[i].elcr), DEV_FIELD(i8259, chip[i].base),              \
-        DEV_FIELD(i8259, chip[i].lowest), DEV_FIELD(i8259, chip[i].init),            \
-        DEV_FIELD(i8259, chip[i].icw1), DEV_FIELD(i8259, chip[i].icw3),              \
-        DEV_FIELD(i8259, chip[i].icw4), DEV_FIELD(i8259, chip[i].read_isr),          \
-        DEV_FIELD(i8259, chip[i].poll), DEV_FIELD(i8259, chip[i].special_mask),      \
-        DEV_FIELD(i8259, chip[i].rotate_on_aeoi), DEV_FIELD(i8259, chip[i].out)
+    DEV_FIELD(i8259, chip[i].irr), DEV_FIELD(i8259, chip[i].isr), DEV_FIELD(i8259, chip[i].imr),   \
+        DEV_FIELD(i8259, chip[i].lines), DEV_FIELD(i8259, chip[i].elcr),                           \
+        DEV_FIELD(i8259, chip[i].base), DEV_FIELD(i8259, chip[i].lowest),                          \
+        DEV_FIELD(i8259, chip[i].init), DEV_FIELD(i8259, chip[i].icw1),                            \
+        DEV_FIELD(i8259, chip[i].icw3), DEV_FIELD(i8259, chip[i].icw4),                            \
+        DEV_FIELD(i8259, chip[i].read_isr), DEV_FIELD(i8259, chip[i].poll),                        \
+        DEV_FIELD(i8259, chip[i].special_mask), DEV_FIELD(i8259, chip[i].rotate_on_aeoi),          \
+        DEV_FIELD(i8259, chip[i].out)
 
 static const struct dev_field state[] = {CHIP(MASTER), CHIP(SLAVE), DEV_END};
 

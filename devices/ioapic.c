@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * I/O APIC (Intel 82093AA datasheet, 290566; the EOI register at 0x40 as in later chip sets' version 0x20).
+ * I/O APIC (Intel 82093AA datasheet, 290566; the EOI register at 0x40 as in later chip sets'
+ * version 0x20).
  *
- * An edge is sent when it comes, and lost while its entry is masked. A level is sent when it is active, its
- * entry is not masked and remote IRR is clear; fixed and lowest-priority messages then set remote IRR until the
- * EOI of their vector. Polarity counts: a source is wired active high or low by the board, and an entry
- * programmed for the other polarity sees the input inverted, as it would in a real machine.
+ * An edge is sent when it comes, and lost while its entry is masked. A level is sent when it is
+ * active, its entry is not masked and remote IRR is clear; fixed and lowest-priority messages then
+ * set remote IRR until the EOI of their vector. Polarity counts: a source is wired active high or
+ * low by the board, and an entry programmed for the other polarity sees the input inverted, as it
+ * would in a real machine.
  *
- * Writing an entry back to edge mode clears its remote IRR, which old kernels rely on for a forced EOI.
- * Limits: delivery status always reads idle (messages leave at once), no interrupt remapping.
+ * Writing an entry back to edge mode clears its remote IRR, which old kernels rely on for a forced
+ * EOI. Limits: delivery status always reads idle (messages leave at once), no interrupt remapping.
  */
 #include "devices/ioapic.h"
 
@@ -92,10 +94,12 @@ void ioapic_eoi(struct ioapic *a, u8 vector)
             end_of_interrupt(a, n);
 }
 
-/* Programming an entry never makes an edge of its own: a polarity change moves what counts as active first. */
+/* Programming an entry never makes an edge of its own: a polarity change moves what counts as
+ * active first. */
 static void write_redir(struct ioapic *a, unsigned n, u64 value)
 {
-    u64 r = (value & REDIR_WRITABLE & ~(REDIR_STATUS | REDIR_REMOTE_IRR)) | (a->redir[n] & REDIR_REMOTE_IRR);
+    u64 r = (value & REDIR_WRITABLE & ~(REDIR_STATUS | REDIR_REMOTE_IRR)) |
+            (a->redir[n] & REDIR_REMOTE_IRR);
     bool high = (a->asserted ^ a->wired_low) >> n & 1;
 
     if (!(r & REDIR_LEVEL))

@@ -15,8 +15,8 @@ struct ioapic {
     struct device dev;
     u8 id;
     u8 select;
-    u32 asserted;  /* inputs that their sources assert */
-    u32 active;    /* inputs that are active as the redirection entries' polarity reads them */
+    u32 asserted; /* inputs that their sources assert */
+    u32 active;   /* inputs that are active as the redirection entries' polarity reads them */
     u64 redir[IOAPIC_PINS];
     u32 wired_low; /* inputs whose sources are active low (the board's, constant) */
     u8 version;    /* 0x11: 82093AA; 0x20: with EOI register (constant) */
@@ -29,7 +29,8 @@ struct ioapic {
 extern const struct region_ops ioapic_ops;
 
 struct ioapic *ioapic_create(struct machine_io *io);
-/* irq_line's `set`: the source of input n asserts it or not, whatever its electrical level. I/O hold. */
+/* irq_line's `set`: the source of input n asserts it or not, whatever its electrical level. I/O
+ * hold. */
 void ioapic_set_irq(void *dev, unsigned n, bool level);
 /* A local APIC ended the service of a level-triggered interrupt. I/O hold. */
 void ioapic_eoi(struct ioapic *a, u8 vector);

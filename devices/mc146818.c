@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * MC146818A real-time clock plus CMOS RAM (Motorola MC146818A datasheet; PC use: index 0x32 holds the
- * century).
+ * MC146818A real-time clock plus CMOS RAM (Motorola MC146818A datasheet; PC use: index 0x32 holds
+ * the century).
  *
- * The date is a function of the guest clock: base + (now - phase), read as binary or BCD, 12 or 24 hours. Writing
- * a date register stops nothing: it takes the date apart, changes the field and puts it together again;
- * with SET on, the bytes are edited in place and count when SET goes off. Flags in register C are brought up to
- * date when it is read, so polling needs no timer; a timer runs only for an enabled interrupt.
+ * The date is a function of the guest clock: base + (now - phase), read as binary or BCD, 12 or 24
+ * hours. Writing a date register stops nothing: it takes the date apart, changes the field and puts
+ * it together again; with SET on, the bytes are edited in place and count when SET goes off. Flags
+ * in register C are brought up to date when it is read, so polling needs no timer; a timer runs
+ * only for an enabled interrupt.
  *
- * The update-in-progress bit is on for the 244 us before a second changes. The periodic rates assume the PC's
- * 32768 Hz crystal. No daylight saving; no square wave output (its bits are kept); VRT is always good.
+ * The update-in-progress bit is on for the 244 us before a second changes. The periodic rates
+ * assume the PC's 32768 Hz crystal. No daylight saving; no square wave output (its bits are kept);
+ * VRT is always good.
  */
 #include "devices/mc146818.h"
 
@@ -18,8 +20,21 @@
 #define CRYSTAL_HZ 32768u
 
 enum {
-    RTC_SEC, RTC_SEC_ALARM, RTC_MIN, RTC_MIN_ALARM, RTC_HOUR, RTC_HOUR_ALARM, RTC_WDAY, RTC_MDAY, RTC_MONTH,
-    RTC_YEAR, RTC_A, RTC_B, RTC_C, RTC_D, RTC_CENTURY = 0x32,
+    RTC_SEC,
+    RTC_SEC_ALARM,
+    RTC_MIN,
+    RTC_MIN_ALARM,
+    RTC_HOUR,
+    RTC_HOUR_ALARM,
+    RTC_WDAY,
+    RTC_MDAY,
+    RTC_MONTH,
+    RTC_YEAR,
+    RTC_A,
+    RTC_B,
+    RTC_C,
+    RTC_D,
+    RTC_CENTURY = 0x32,
 };
 enum { A_UIP = 0x80, B_SET = 0x80, B_PIE = 0x40, B_AIE = 0x20, B_UIE = 0x10, B_DM = 4, B_24H = 2 };
 enum { C_IRQF = 0x80, C_PF = 0x40, C_AF = 0x20, C_UF = 0x10 };
@@ -37,7 +52,8 @@ static i64 days_from_date(i64 year, unsigned month, unsigned mday)
     i64 era = (y >= 0 ? y : y - 399) / 400, year_of_era = y - era * 400;
     i64 day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + mday - 1;
 
-    return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
+    return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year -
+           719468;
 }
 
 static struct date date_from_seconds(i64 seconds)
@@ -121,13 +137,14 @@ static void store_bytes(struct mc146818 *rtc, u64 now, u64 phase)
 
     month = MIN(MAX(month, 1u), 12u);
     rtc->base = days_from_date(year, month, decode(rtc, rtc->cmos[RTC_MDAY])) * SECS_PER_DAY +
-                decode_hour(rtc, rtc->cmos[RTC_HOUR]) * 3600 + decode(rtc, rtc->cmos[RTC_MIN]) * 60 +
-                decode(rtc, rtc->cmos[RTC_SEC]);
+                decode_hour(rtc, rtc->cmos[RTC_HOUR]) * 3600 +
+                decode(rtc, rtc->cmos[RTC_MIN]) * 60 + decode(rtc, rtc->cmos[RTC_SEC]);
     rtc->phase = phase;
     rtc->seen_seconds = seconds_since_phase(rtc, now);
 }
 
-/* Length of a periodic interrupt's period in crystal ticks; 0: off. Rates 1 and 2 stand for 8 and 9. */
+/* Length of a periodic interrupt's period in crystal ticks; 0: off. Rates 1 and 2 stand for 8
+ * and 9. */
 static u64 period_ticks(const struct mc146818 *rtc)
 {
     unsigned rate = rtc->cmos[RTC_A] & 15;
@@ -150,14 +167,16 @@ static u64 periods_since_start(const struct mc146818 *rtc, u64 now)
 static bool alarm_matches(const struct mc146818 *rtc, u64 s)
 {
     u64 day = (u64)(((rtc->base + (i64)s) % SECS_PER_DAY + SECS_PER_DAY) % SECS_PER_DAY);
-    u8 sec = rtc->cmos[RTC_SEC_ALARM], min = rtc->cmos[RTC_MIN_ALARM], hour = rtc->cmos[RTC_HOUR_ALARM];
+    u8 sec = rtc->cmos[RTC_SEC_ALARM], min = rtc->cmos[RTC_MIN_ALARM],
+       hour = rtc->cmos[RTC_HOUR_ALARM];
 
-    return (sec >= 0xc0 || decode(rtc, sec) == day % 60) && (min >= 0xc0 || decode(rtc, min) == day / 60 % 60) &&
+    return (sec >= 0xc0 || decode(rtc, sec) == day % 60) &&
+           (min >= 0xc0 || decode(rtc, min) == day / 60 % 60) &&
            (hour >= 0xc0 || decode_hour(rtc, hour) == day / 3600);
 }
 
-/* The first second in [from, to] since phase in which the alarm goes off; ~0: none. An alarm that matches at
- * all does so within a day. */
+/* The first second in [from, to] since phase in which the alarm goes off; ~0: none. An alarm that
+ * matches at all does so within a day. */
 static u64 find_alarm(const struct mc146818 *rtc, u64 from, u64 to)
 {
     to = MIN(to, from + SECS_PER_DAY);
@@ -204,8 +223,9 @@ static void plan(struct mc146818 *rtc)
             next = rtc->phase + second * NS_PER_SEC;
     }
     if ((b & B_PIE) && period_ticks(rtc))
-        next = MIN(next, rtc->rate_start +
-                             dev_ticks_to_ns((rtc->seen_periods + 1) * period_ticks(rtc), CRYSTAL_HZ));
+        next =
+            MIN(next, rtc->rate_start +
+                          dev_ticks_to_ns((rtc->seen_periods + 1) * period_ticks(rtc), CRYSTAL_HZ));
     dev_timer_arm(&rtc->timer, next);
 }
 
@@ -322,7 +342,8 @@ static void rtc_write(void *dev, struct participant *by, u64 offset, unsigned si
 
 const struct region_ops mc146818_ops = {rtc_read, rtc_write, .max_size = 1};
 
-/* The chip runs on its battery: a reset clears interrupt enables and flags and leaves the date alone. */
+/* The chip runs on its battery: a reset clears interrupt enables and flags and leaves the date
+ * alone. */
 static void reset(void *dev)
 {
     struct mc146818 *rtc = dev;
@@ -332,11 +353,15 @@ static void reset(void *dev)
     dev_timer_cancel(&rtc->timer);
 }
 
-static const struct dev_field state[] = {
-    DEV_ARRAY(mc146818, cmos), DEV_FIELD(mc146818, index), DEV_FIELD(mc146818, base),
-    DEV_FIELD(mc146818, phase), DEV_FIELD(mc146818, seen_seconds),
-    DEV_FIELD(mc146818, rate_start), DEV_FIELD(mc146818, seen_periods),
-    DEV_FIELD(mc146818, timer.deadline), DEV_END};
+static const struct dev_field state[] = {DEV_ARRAY(mc146818, cmos),
+                                         DEV_FIELD(mc146818, index),
+                                         DEV_FIELD(mc146818, base),
+                                         DEV_FIELD(mc146818, phase),
+                                         DEV_FIELD(mc146818, seen_seconds),
+                                         DEV_FIELD(mc146818, rate_start),
+                                         DEV_FIELD(mc146818, seen_periods),
+                                         DEV_FIELD(mc146818, timer.deadline),
+                                         DEV_END};
 
 static const struct dev_class mc146818_class = {
     .name = "mc146818", .size = sizeof(struct mc146818), .state = state, .reset = reset};

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The MP configuration table (Intel MultiProcessor Specification 1.4, ch. 4): what told systems about CPUs and
- * interrupt wiring before ACPI, and still does for teaching kernels.
+ * The MP configuration table (Intel MultiProcessor Specification 1.4, ch. 4): what told systems
+ * about CPUs and interrupt wiring before ACPI, and still does for teaching kernels.
  *
- * Sixteen bytes of floating pointer, then the table: processors, PCI and ISA buses, the I/O APIC, its ISA and PCI
- * interrupts and the local ones. PCI interrupts are given for the slots a small system may use.
+ * Sixteen bytes of floating pointer, then the table: processors, PCI and ISA buses, the I/O APIC,
+ * its ISA and PCI interrupts and the local ones. PCI interrupts are given for the slots a small
+ * system may use.
  */
 #include "devices/acpi_tables.h"
 
@@ -57,7 +58,8 @@ static void put_bus(struct writer *w, u8 id, const char *name)
     put(w, e, sizeof(e));
 }
 
-static void put_interrupt(struct writer *w, u8 entry, u8 type, u16 flags, u8 bus, u8 source, u8 dest, u8 pin)
+static void put_interrupt(struct writer *w, u8 entry, u8 type, u16 flags, u8 bus, u8 source,
+                          u8 dest, u8 pin)
 {
     u8 e[8] = {entry, type, (u8)flags, (u8)(flags >> 8), bus, source, dest, pin};
 
@@ -74,11 +76,12 @@ static void put_entries(struct writer *w, const struct acpi_config *c)
     put_bus(w, BUS_ISA, "ISA");
     store_le32(ioapic + 4, c->ioapic_base);
     put(w, ioapic, sizeof(ioapic));
-    /* ISA: edge, active high by default; the timer sits at input 2, the system control interrupt is a level. */
+    /* ISA: edge, active high by default; the timer sits at input 2, the system control interrupt is
+     * a level. */
     for (u8 irq = 0; irq < 16; irq++)
         if (irq != 2)
-            put_interrupt(w, ENTRY_IO_INT, INT_VECTORED, irq == c->sci_irq ? 0xd : 0, BUS_ISA, irq, c->ioapic_id,
-                          irq ? irq : 2);
+            put_interrupt(w, ENTRY_IO_INT, INT_VECTORED, irq == c->sci_irq ? 0xd : 0, BUS_ISA, irq,
+                          c->ioapic_id, irq ? irq : 2);
     for (unsigned i = 4; i < PCI_SLOTS * 4; i++)
         put_interrupt(w, ENTRY_IO_INT, INT_VECTORED, 0, BUS_PCI, (u8)i, c->ioapic_id,
                       c->pci_gsi[(i / 4 + i % 4) & 3]);

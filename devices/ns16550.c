@@ -2,25 +2,42 @@
 /*
  * 16550A UART (National Semiconductor PC16550D datasheet).
  *
- * The transmitter takes no time: a byte written goes to the sink at once, THRE and TEMT always read set, and
- * the transmitter interrupt becomes pending again with each byte. Reception is as fast as the agent delivers.
- * The one timer is the receiver's character timeout: four character times at the programmed rate without a
- * byte read or received, with the FIFO on and fewer bytes than the trigger level.
+ * The transmitter takes no time: a byte written goes to the sink at once, THRE and TEMT always read
+ * set, and the transmitter interrupt becomes pending again with each byte. Reception is as fast as
+ * the agent delivers. The one timer is the receiver's character timeout: four character times at
+ * the programmed rate without a byte read or received, with the FIFO on and fewer bytes than the
+ * trigger level.
  *
- * The modem lines look as if a terminal were connected: CTS, DSR and DCD on. In loopback mode the transmitter feeds
- * the receiver and the modem outputs the inputs.
- * DEVIATION: OUT2 does not gate the interrupt line, because small kernels written for other emulators
- * forget to set it.
+ * The modem lines look as if a terminal were connected: CTS, DSR and DCD on. In loopback mode the
+ * transmitter feeds the receiver and the modem outputs the inputs. DEVIATION: OUT2 does not gate
+ * the interrupt line, because small kernels written for other emulators forget to set it.
  */
 #include "devices/ns16550.h"
 
 enum { IER_RX = 1, IER_TX = 2, IER_LINE = 4, IER_MODEM = 8 };
-enum { IIR_NONE = 1, IIR_MODEM = 0, IIR_TX = 2, IIR_RX = 4, IIR_LINE = 6, IIR_TIMEOUT = 12, IIR_FIFO = 0xc0 };
+enum {
+    IIR_NONE = 1,
+    IIR_MODEM = 0,
+    IIR_TX = 2,
+    IIR_RX = 4,
+    IIR_LINE = 6,
+    IIR_TIMEOUT = 12,
+    IIR_FIFO = 0xc0
+};
 enum { FCR_ENABLE = 1, FCR_CLEAR_RX = 2, FCR_CLEAR_TX = 4 };
 enum { LCR_BREAK = 0x40, LCR_DLAB = 0x80 };
 enum { MCR_DTR = 1, MCR_RTS = 2, MCR_OUT1 = 4, MCR_OUT2 = 8, MCR_LOOP = 0x10 };
-enum { LSR_DR = 1, LSR_OE = 2, LSR_PE = 4, LSR_FE = 8, LSR_BI = 0x10, LSR_THRE = 0x20, LSR_TEMT = 0x40,
-       LSR_FIFO_ERROR = 0x80, LSR_BYTE_ERRORS = LSR_PE | LSR_FE | LSR_BI };
+enum {
+    LSR_DR = 1,
+    LSR_OE = 2,
+    LSR_PE = 4,
+    LSR_FE = 8,
+    LSR_BI = 0x10,
+    LSR_THRE = 0x20,
+    LSR_TEMT = 0x40,
+    LSR_FIFO_ERROR = 0x80,
+    LSR_BYTE_ERRORS = LSR_PE | LSR_FE | LSR_BI
+};
 enum { MSR_CTS = 0x10, MSR_DSR = 0x20, MSR_RI = 0x40, MSR_DCD = 0x80, MSR_TERI = 4 };
 #define CLOCK_HZ 1843200u
 

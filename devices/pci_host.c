@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * PCI bus 0 of a 440FX with PIIX (PCI Local Bus 2.3 §3.2.2.3.2 configuration mechanism 1, §6 configuration space;
- * Intel 440FX datasheet, 290549; PIIX3, 290550; PIIX4, 290562).
+ * PCI bus 0 of a 440FX with PIIX (PCI Local Bus 2.3 §3.2.2.3.2 configuration mechanism 1, §6
+ * configuration space; Intel 440FX datasheet, 290549; PIIX3, 290550; PIIX4, 290562).
  *
- * The bridges' chip-specific registers can be written and read back; of these only the PIRQ routing (ISA bridge
- * 0x60 to 0x63) means anything, to the board. Since there is no firmware under a directly loaded kernel, the
- * host assigns BARs itself (pci_host_assign), and a reset returns to that assignment.
+ * The bridges' chip-specific registers can be written and read back; of these only the PIRQ routing
+ * (ISA bridge 0x60 to 0x63) means anything, to the board. Since there is no firmware under a
+ * directly loaded kernel, the host assigns BARs itself (pci_host_assign), and a reset returns to
+ * that assignment.
  *
- * Port 0xCF9 is the reset control register: it shares its place with CONFIG_ADDRESS, which takes 4-byte
- * accesses only. DEVIATION: the power management function's base register is fixed.
- * Limits: one bus, no MSI yet, no PCI Express configuration window.
+ * Port 0xCF9 is the reset control register: it shares its place with CONFIG_ADDRESS, which takes
+ * 4-byte accesses only. DEVIATION: the power management function's base register is fixed. Limits:
+ * one bus, no MSI yet, no PCI Express configuration window.
  */
 #include "devices/pci_host.h"
 
@@ -18,8 +19,16 @@
 #include "src/base/check.h"
 
 enum {
-    CFG_VENDOR = 0, CFG_DEVICE = 2, CFG_COMMAND = 4, CFG_STATUS = 6, CFG_REVISION = 8, CFG_HEADER = 0xe, CFG_BAR = 0x10,
-    CFG_LINE = 0x3c, CFG_PIN = 0x3d, CFG_PIRQ = 0x60,
+    CFG_VENDOR = 0,
+    CFG_DEVICE = 2,
+    CFG_COMMAND = 4,
+    CFG_STATUS = 6,
+    CFG_REVISION = 8,
+    CFG_HEADER = 0xe,
+    CFG_BAR = 0x10,
+    CFG_LINE = 0x3c,
+    CFG_PIN = 0x3d,
+    CFG_PIRQ = 0x60,
 };
 enum { COMMAND_IO = 1, COMMAND_MEM = 2, COMMAND_MASTER = 4 };
 enum { RESET_CPU = 4 };
@@ -31,7 +40,8 @@ static u64 bar_address(const struct pci_function *f, unsigned bar)
     switch (f->bar_kind[bar]) {
     case PCI_BAR_IO: return low & 0xfffc;
     case PCI_BAR_MEM32: return low & ~15ull;
-    case PCI_BAR_MEM64: return (low & ~15ull) | (u64)load_le32(f->config + CFG_BAR + 4 * bar + 4) << 32;
+    case PCI_BAR_MEM64:
+        return (low & ~15ull) | (u64)load_le32(f->config + CFG_BAR + 4 * bar + 4) << 32;
     }
     return 0;
 }
@@ -145,8 +155,8 @@ static void host_write(void *dev, struct participant *by, u64 offset, unsigned s
 
 const struct region_ops pci_host_ops = {host_read, host_write, .max_size = 4};
 
-int pci_function_add(struct pci_host *host, struct pci_function *f, u8 devfn, u16 vendor, u16 device,
-                     u32 class_code, u8 revision)
+int pci_function_add(struct pci_host *host, struct pci_function *f, u8 devfn, u16 vendor,
+                     u16 device, u32 class_code, u8 revision)
 {
     if (host->functions[devfn])
         return -EBUSY;
@@ -185,7 +195,8 @@ void pci_function_use_intx(struct pci_function *f)
 static int assign_bar(struct pci_host *host, struct pci_function *f, unsigned bar)
 {
     bool is_io = f->bar_kind[bar] == PCI_BAR_IO;
-    u64 *next = is_io ? &host->io_next : &host->mem_next, end = is_io ? host->io_end : host->mem_end;
+    u64 *next = is_io ? &host->io_next : &host->mem_next,
+        end = is_io ? host->io_end : host->mem_end;
     u64 at = align_up(*next, f->bar_size[bar]);
     u8 *config = f->config + CFG_BAR + 4 * bar;
 
@@ -236,8 +247,8 @@ static const struct dev_class function_class = {.name = "pci_function",
                                                 .state = function_state,
                                                 .reset = reset_function};
 
-static struct pci_function *create_bridge(struct machine_io *io, struct pci_host *host, u8 devfn, u16 device,
-                                          u32 class_code, u8 revision)
+static struct pci_function *create_bridge(struct machine_io *io, struct pci_host *host, u8 devfn,
+                                          u16 device, u32 class_code, u8 revision)
 {
     struct pci_function *f = device_create(io, &function_class);
     int error = pci_function_add(host, f, devfn, 0x8086, device, class_code, revision);

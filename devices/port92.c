@@ -2,8 +2,8 @@
 /*
  * System control port A of the PS/2 and its heirs. Bit 0: a 0 to 1 change resets; bit 1: A20 gate.
  *
- * DEVIATION: the A20 gate is kept and read back, but address line 20 is never masked: it is open at power-on
- * and stays so, as on every PC that boots anything from this century.
+ * DEVIATION: the A20 gate is kept and read back, but address line 20 is never masked: it is open at
+ * power-on and stays so, as on every PC that boots anything from this century.
  */
 #include "devices/port92.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ports 0x80 to 0x8f. In a PC these are the DMA page registers; 0x80 belongs to no channel, and firmware
- * writes its progress there, while kernels write to it to lose about a microsecond. There is no DMA
- * controller here, so all of them only keep a byte. 0x92 lies outside and is port92.c.
+ * Ports 0x80 to 0x8f. In a PC these are the DMA page registers; 0x80 belongs to no channel, and
+ * firmware writes its progress there, while kernels write to it to lose about a microsecond. There
+ * is no DMA controller here, so all of them only keep a byte. 0x92 lies outside and is port92.c.
  */
 #include "devices/post_port.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The two PS/2 peripherals behind an i8042: keyboard and mouse. They are part of the controller's state and
- * have no registers of their own: bytes go in from the controller and queue up for it.
+ * The two PS/2 peripherals behind an i8042: keyboard and mouse. They are part of the controller's
+ * state and have no registers of their own: bytes go in from the controller and queue up for it.
  */
 #ifndef DEVICES_PS2_H
 #define DEVICES_PS2_H
@@ -18,7 +18,7 @@ struct ps2_queue {
 
 struct ps2_keyboard {
     struct ps2_queue out;
-    u8 command;   /* whose argument comes next; 0: none */
+    u8 command; /* whose argument comes next; 0: none */
     u8 leds, rate;
     u8 set;       /* scan code set, 1 or 2 */
     u8 last;      /* last byte sent, for Resend */
@@ -29,7 +29,7 @@ struct ps2_mouse {
     struct ps2_queue out;
     u8 command;
     u8 resolution, rate, buttons, last;
-    i16 dx, dy;   /* movement not yet reported */
+    i16 dx, dy; /* movement not yet reported */
     bool enabled, remote, wrap, scale2;
 };
 

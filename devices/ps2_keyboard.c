@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * PS/2 keyboard, 102 keys (IBM PS/2 hardware interface technical reference, "Keyboards": commands, scan code
- * sets 1 and 2), and the 8042's translation from set 2 to set 1.
+ * PS/2 keyboard, 102 keys (IBM PS/2 hardware interface technical reference, "Keyboards": commands,
+ * scan code sets 1 and 2), and the 8042's translation from set 2 to set 1.
  *
- * Keys are named by their set 1 make code. The set 2 code follows from the translation table read backwards,
- * so there is one table. Set 3 is acknowledged and ignored, as many real keyboards do. Typematic repeat is the
- * caller's: a repeated key is another key down. Without room for a whole code, a key is lost.
+ * Keys are named by their set 1 make code. The set 2 code follows from the translation table read
+ * backwards, so there is one table. Set 3 is acknowledged and ignored, as many real keyboards do.
+ * Typematic repeat is the caller's: a repeated key is another key down. Without room for a whole
+ * code, a key is lost.
  */
 #include "devices/ps2.h"
 

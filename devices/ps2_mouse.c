@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * PS/2 mouse with three buttons and the standard three-byte packets (IBM PS/2 hardware interface technical
- * reference, "Auxiliary device").
+ * PS/2 mouse with three buttons and the standard three-byte packets (IBM PS/2 hardware interface
+ * technical reference, "Auxiliary device").
  *
- * Every command of the standard mouse is there; scaling 2:1 is kept and not applied. Movement that finds no
- * room in the queue adds up and goes out with the next packet.
+ * Every command of the standard mouse is there; scaling 2:1 is kept and not applied. Movement that
+ * finds no room in the queue adds up and goes out with the next packet.
  */
 #include "devices/ps2.h"
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "mmu/internal.h"
+#include "trace/lines.h"
 
 _Noreturn void mmu_page_fault(struct mmu *m, gla_t a, u32 error)
 {
@@ -26,6 +27,7 @@ struct place {
     u8 *host;                   /* RAM */
     const struct io_region *io; /* else a device, or neither: nothing there */
     bool local;                 /* the vCPU's own APIC page */
+    bool lined;                 /* RAM ordered by line: its lines are locked for this instruction, nothing is cached */
 };
 
 static void check_alignment(struct mmu *m, gla_t a, unsigned size, unsigned set)
@@ -50,8 +52,18 @@ static void walk_or_fault(struct mmu *m, unsigned set, gla_t a, enum mmu_access 
         mmu_page_fault(m, a, error | (access & MMU_WRITE ? 2 : 0) | (set == MMU_USER ? 4 : 0));
 }
 
+static void take_lines(struct mmu *m, gpa_t gpa, unsigned size, bool write)
+{
+    if (!m->careful)
+        m->escape(m->owner, MMU_ESCAPE_CAREFUL);
+    m->locate(m->owner, m->where);
+    if (!lines_take(m->p, gpa, size, write))
+        mmu_miss(m);
+}
+
 /* Check all that one access within a page needs, with no effect. For RAM under order that includes the hold. */
-static void resolve(struct mmu *m, unsigned set, gla_t a, enum mmu_access access, struct place *at)
+static void resolve(struct mmu *m, unsigned set, gla_t a, unsigned size, enum mmu_access access,
+                    struct place *at)
 {
     unsigned right = access & MMU_WRITE ? RIGHT_WRITE : RIGHT_READ;
     gpa_t page;
@@ -71,9 +83,14 @@ static void resolve(struct mmu *m, unsigned set, gla_t a, enum mmu_access access
             mmu_miss(m);
         }
     }
+    at->lined = false;
     if (at->host && m->dir && !directory_has(m->p, page >> 12, right)) {
-        directory_want(m->p, page >> 12, right, at->w.gpa, 1);
-        mmu_miss(m);
+        at->lined = lines_ordered(m->dir, page >> 12);
+        if (!at->lined) {
+            directory_want(m->p, page >> 12, right, at->w.gpa, size);
+            mmu_miss(m);
+        }
+        take_lines(m, at->w.gpa, size, access & MMU_WRITE);
     }
     if (mmu_owed_check(m, &at->w, access & MMU_WRITE) < 0)
         mmu_miss(m);
@@ -83,6 +100,36 @@ static void resolve(struct mmu *m, unsigned set, gla_t a, enum mmu_access access
 static bool settle(struct mmu *m, const struct place *at, bool write)
 {
     return !mmu_owed_write(m, &at->w, write);
+}
+
+/* While peeking: put the accessed bits of a read off. False: it owes none, or there is no room. */
+static bool put_off(struct mmu *m, const struct place *at)
+{
+    struct mmu_private *pr = m->priv;
+    bool owes = false;
+
+    for (unsigned i = 0; i < at->w.n; i++)
+        owes |= at->w.step[i].bits != 0;
+    if (!m->peek || !owes || pr->n_peeked + at->w.n > MMU_PEEKED_MAX)
+        return false;
+    for (unsigned i = 0; i < at->w.n; i++)
+        if (at->w.step[i].bits)
+            pr->peeked[pr->n_peeked++] = at->w.step[i];
+    return true;
+}
+
+void mmu_peek_end_slow(struct mmu *m)
+{
+    /* A slot that has changed since (or was noted twice) stays as it is. */
+    for (unsigned i = 0; i < m->priv->n_peeked; i++)
+        mmu_write_owed(m, &m->priv->peeked[i]);
+    mmu_peek_forget(m);
+}
+
+void mmu_peek_forget(struct mmu *m)
+{
+    m->peek = false;
+    m->priv->n_peeked = 0;
 }
 
 static u64 device_read(struct mmu *m, const struct place *at, unsigned size)
@@ -161,9 +208,9 @@ static void store_any(u8 *host, unsigned size, u64 value)
     ram_store(host, size, value);
 }
 
-static bool may_cache(const struct mmu *m)
+static bool may_cache(const struct mmu *m, const struct place *at)
 {
-    return !m->watch_data;
+    return !m->watch_data && !at->lined;
 }
 
 /* A read within a page. */
@@ -171,15 +218,17 @@ static u64 read_in_page(struct mmu *m, unsigned set, gla_t a, unsigned size)
 {
     const struct tlb_entry *e = hit(m, set, a, false);
     struct place at;
+    bool later;
 
     if (e)
         return load_any((const u8 *)(a + e->addend), size);
-    do
-        resolve(m, set, a, MMU_READ, &at);
-    while (!settle(m, &at, false));
+    do {
+        resolve(m, set, a, size, MMU_READ, &at);
+        later = put_off(m, &at);
+    } while (!later && !settle(m, &at, false));
     if (!at.host)
         return device_read(m, &at, size);
-    if (may_cache(m))
+    if (may_cache(m, &at) && !later)
         mmu_tlb_install(m, set, a, &at.w, at.host, true, false);
     return load_any(at.host, size);
 }
@@ -190,8 +239,8 @@ static void probe_in_page(struct mmu *m, unsigned set, gla_t a, unsigned size, e
 
     if (access & MMU_WRITE ? hit(m, set, a, true) : hit(m, set, a, false))
         return;
-    resolve(m, set, a, access, &at);
-    if (!at.host || !(access & MMU_WRITE))
+    resolve(m, set, a, size, access, &at);
+    if (!at.host || at.lined || !(access & MMU_WRITE))
         return;
     switch (directory_want_write(m->p, at.w.gpa, size, 0, m->careful, true)) {
     case WRITE_MISS:
@@ -207,6 +256,8 @@ static void probe_any(struct mmu *m, unsigned set, gla_t a, unsigned size, enum 
 {
     unsigned first = (unsigned)MIN(size, 0x1000 - (a & 0xfff));
 
+    if (first < size && m->lma && !mmu_is_canonical(a + size - 1))
+        m->escape(m->owner, MMU_ESCAPE_NONCANONICAL);
     probe_in_page(m, set, a, first, access);
     if (first < size)
         probe_in_page(m, set, a + first, size - first, access);
@@ -236,8 +287,8 @@ static enum write_grant grant_write(struct mmu *m, unsigned set, gla_t a, unsign
 {
     enum write_grant g;
 
-    resolve(m, set, a, MMU_WRITE, at);
-    if (!at->host)
+    resolve(m, set, a, size, MMU_WRITE, at);
+    if (!at->host || at->lined)
         return WRITE_FAST;
     g = directory_want_write(m->p, at->w.gpa, size, value, m->careful, false);
     if (g == WRITE_MISS)
@@ -271,7 +322,7 @@ static void write_in_page(struct mmu *m, unsigned set, gla_t a, unsigned size, u
     store_any(at.host, size, value);
     if (g == WRITE_LOCKED)
         directory_wrote(m->p, at.w.gpa, size, value);
-    else if (may_cache(m))
+    else if (may_cache(m, &at))
         mmu_tlb_install(m, set, a, &at.w, at.host,
                         !mmu_walk_permits(m, &at.w, set, MMU_READ, &(u32){ 0 }), true);
 }
@@ -366,7 +417,7 @@ void *mmu_rmw_slow(struct mmu *m, gla_t a, unsigned size, const void *where)
         m->rmw_gpa = at.w.gpa;
         m->rmw_host = at.host;
         m->rmw_size = (u8)size;
-    } else if (may_cache(m)) {
+    } else if (may_cache(m, &at)) {
         mmu_tlb_install(m, m->index, a, &at.w, at.host, true, true);
     }
     return at.host;
@@ -478,8 +529,8 @@ gpa_t mmu_sys_translate(struct mmu *m, gla_t a, enum mmu_access access, const vo
 
     m->where = where;
     do
-        resolve(m, MMU_SUPER, a, access, &at);
-    while (!settle(m, &at, access & MMU_WRITE));
+        resolve(m, MMU_SUPER, a, 16, access, &at);
+    while (!put_off(m, &at) && !settle(m, &at, access & MMU_WRITE));
     if (at.host && m->dir && directory_derive(m->p, TRACE_DESC, at.w.gpa, 16) < 0)
         mmu_miss(m);
     return at.w.gpa;

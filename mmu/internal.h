@@ -15,6 +15,8 @@
 #define MMU_EXEC_SIZE 256
 #define MMU_TABLE_HASH 256
 
+#define MMU_PEEKED_MAX 64
+
 /* The cold part of a TLB entry: its chain of entries for the same guest page, and the leaf slot it came from. */
 struct tlb_origin {
     u64 slot; /* gpa of the leaf page-table slot; 0: none (no paging) */
@@ -51,6 +53,8 @@ struct mmu_private {
     struct mmu_table *free_tables;
     struct mmu_owed owed[10];
     unsigned n_owed;
+    struct mmu_owed peeked[MMU_PEEKED_MAX];
+    unsigned n_peeked;
     struct exec_entry owed_entry[2]; /* to be installed with them */
     unsigned owed_set[2], owed_slot[2], n_owed_entries;
 };

@@ -81,6 +81,7 @@ struct mmu {
     void *owner;            /* struct vcpu */
     bool exact_io;          /* device accesses run alone: their timers and interrupts take effect right behind */
     bool align_check;       /* CR0.AM, EFLAGS.AC and CPL 3: unaligned data accesses raise #AC */
+    bool peek;              /* reads put their accessed bits off (mmu_peek_begin) */
     bool watch_data;        /* data breakpoints armed: every access takes the slow path */
     void (*watch)(void *owner, gla_t a, unsigned size, enum mmu_access access);
 
@@ -183,6 +184,24 @@ void mmu_sys_probe(struct mmu *m, gla_t a, unsigned size, enum mmu_access access
 void mmu_as_probe(struct mmu *m, bool user, gla_t a, unsigned size, enum mmu_access access, const void *where);
 u64 mmu_as_read(struct mmu *m, bool user, gla_t a, unsigned size, const void *where);
 void mmu_as_write(struct mmu *m, bool user, gla_t a, unsigned size, u64 value, const void *where);
+
+/* Between these two, reads set no accessed bits; the end sets them. For operations that have to read one thing to know what
+ * to read next (descriptors, gates, stacks, task states), so that an attempt which misses a hold leaves no trace. The end
+ * cannot escape; it belongs behind the commit. A fault leaves the peek open: the accessed bits are then set when the fault has been
+ * delivered. An escape with a miss forgets them. */
+void mmu_peek_end_slow(struct mmu *m);
+void mmu_peek_forget(struct mmu *m);
+
+static inline void mmu_peek_begin(struct mmu *m)
+{
+    m->peek = true;
+}
+
+static inline void mmu_peek_end(struct mmu *m)
+{
+    if (m->peek)
+        mmu_peek_end_slow(m);
+}
 
 /* Translate for a system read and return the guest-physical address, with the page's read hold taken for kind
  * `desc` derivation (see trace/directory.h): what the shadow descriptors are keyed by. Escapes as a read would. */

@@ -29,7 +29,7 @@ enum { FILE_HEADER = 20, CHUNK_HEADER = 24, KIND_EVENTS = 1, KIND_END = 2, OPTIO
 struct log_writer {
     int fd;
     pthread_mutex_t lock;
-    u64 size;
+    _Atomic u64 size;
     int error;
     u8 packed[CHUNK_HEADER + LOG_CHUNK_MAX + LOG_CHUNK_MAX / 100 + 64];
 };

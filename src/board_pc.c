@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A PC as Linux and small kernels know it: 440FX and PIIX with ACPI, an I/O APIC, an HPET, one serial port, a
- * keyboard controller.
+ * A PC as Linux and small kernels know it: 440FX and PIIX with ACPI, an I/O APIC, an HPET, one
+ * serial port, a keyboard controller.
  *
  *   8259 INTR    message to vCPU 0's LINT0 (virtual wire)
  *   ISA n        8259 input n, and I/O APIC input n; ISA 0 is I/O APIC input 2
- *   PIRQ A..D    8259 inputs as the ISA bridge routes them, and I/O APIC inputs 16 to 19 (active low)
- *   HPET         ISA 0 and 8 in legacy replacement mode, in which the 8254 and the RTC are cut off; else I/O APIC
- *                inputs 20 to 23 (active low), 2 and 8
- *   SCI          ISA 9, level
+ *   PIRQ A..D    8259 inputs as the ISA bridge routes them, and I/O APIC inputs 16 to 19 (active
+ * low) HPET         ISA 0 and 8 in legacy replacement mode, in which the 8254 and the RTC are cut
+ * off; else I/O APIC inputs 20 to 23 (active low), 2 and 8 SCI          ISA 9, level
  *
- * There is no firmware: what one would leave (ELCR, PCI assignment, CMOS memory sizes, virtual wire mode) is set
- * up here, at creation and at each reset.
+ * There is no firmware: what one would leave (ELCR, PCI assignment, CMOS memory sizes, virtual wire
+ * mode) is set up here, at creation and at each reset.
  */
 #include "src/board_pc.h"
 
@@ -40,7 +39,8 @@ enum { GSI_TIMER = 2, GSI_PIRQ = 16, ISA_PIRQ_ROUTE = 0x60 };
 #define IOAPIC_WIRED_LOW 0xff0000u
 #define HPET_ROUTES (0xf00000u | 1u << 2 | 1u << 8)
 
-/* --- Interrupt lines ------------------------------------------------------------------------------- */
+/* --- Interrupt lines
+ * ------------------------------------------------------------------------------- */
 
 static void set_isa(void *opaque, unsigned irq, bool level)
 {
@@ -133,7 +133,8 @@ static void broadcast_eoi(void *opaque, struct participant *by, u8 vector)
     ioapic_eoi(b->ioapic, vector);
 }
 
-/* --- What devices ask of the machine ----------------------------------------------------------------- */
+/* --- What devices ask of the machine
+ * ----------------------------------------------------------------- */
 
 static void timers_changed(struct machine_io *io)
 {
@@ -151,7 +152,8 @@ static void reset_machine(void *opaque)
         b->config.reset(b->config.opaque);
 }
 
-/* --- Chips and their places ---------------------------------------------------------------------------- */
+/* --- Chips and their places
+ * ---------------------------------------------------------------------------- */
 
 static struct irq_line isa_line(struct board *b, unsigned irq)
 {
@@ -216,8 +218,8 @@ struct place {
     void *dev;
 };
 
-static int map_ports(struct board *b, struct debug_port *debug, struct debug_exit *debug_exit, struct port92 *port92,
-                     struct post_port *post)
+static int map_ports(struct board *b, struct debug_port *debug, struct debug_exit *debug_exit,
+                     struct port92 *port92, struct post_port *post)
 {
     const struct place places[] = {
         {0x20, 2, "pic1", &i8259_master_ops, b->pic},
@@ -263,14 +265,17 @@ static int create_and_map_ports(struct board *b)
 
 static int map_memory(struct board *b)
 {
-    int error = io_space_add_mmio(b->config.space, BOARD_IOAPIC_BASE, 0x1000, "ioapic", &ioapic_ops, b->ioapic);
+    int error = io_space_add_mmio(b->config.space, BOARD_IOAPIC_BASE, 0x1000, "ioapic", &ioapic_ops,
+                                  b->ioapic);
 
     if (!error && b->hpet)
-        error = io_space_add_mmio(b->config.space, BOARD_HPET_BASE, 0x1000, "hpet", &hpet_ops, b->hpet);
+        error =
+            io_space_add_mmio(b->config.space, BOARD_HPET_BASE, 0x1000, "hpet", &hpet_ops, b->hpet);
     return error;
 }
 
-/* --- Firmware's work --------------------------------------------------------------------------------------- */
+/* --- Firmware's work
+ * --------------------------------------------------------------------------------------- */
 
 static void set_cmos16(struct board *b, unsigned index, u64 value)
 {
@@ -385,7 +390,8 @@ size_t board_build_tables(const struct board *b, u8 *buf)
     return acpi_build(&c, buf, BOARD_TABLES_BASE);
 }
 
-/* --- From the outside ---------------------------------------------------------------------------------------- */
+/* --- From the outside
+ * ---------------------------------------------------------------------------------------- */
 
 unsigned board_serial_room(const struct board *b)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The PC board: which chip sits where and how interrupt lines run. Everything below is called with the I/O space held and
- * io.by set to the caller, except creation and destruction, which happen while nothing runs.
+ * The PC board: which chip sits where and how interrupt lines run. Everything below is called with
+ * the I/O space held and io.by set to the caller, except creation and destruction, which happen
+ * while nothing runs.
  */
 #ifndef X86SIM_BOARD_PC_H
 #define X86SIM_BOARD_PC_H
@@ -35,7 +36,7 @@ struct board_config {
     void (*serial_room)(void *opaque); /* board_serial_room() may have grown; may be NULL */
     void (*debug_output)(void *opaque, const u8 *bytes, size_t n);
     void (*poweroff)(void *opaque);
-    void (*reset)(void *opaque);       /* the guest resets the machine */
+    void (*reset)(void *opaque); /* the guest resets the machine */
     void (*exit)(void *opaque, int status);
     void (*timers_changed)(void *opaque); /* board_next_deadline() may have become earlier */
 };
@@ -44,7 +45,8 @@ struct board {
     struct machine_io io;
     struct apic_map map;
     struct board_config config;
-    u8 pirq_route[4]; /* ISA interrupt of each PCI interrupt; bit 7: none (follows the ISA bridge) */
+    u8 pirq_route[4]; /* ISA interrupt of each PCI interrupt; bit 7: none (follows the ISA bridge)
+                       */
     struct i8259 *pic;
     struct ioapic *ioapic;
     struct i8254 *pit;
@@ -62,7 +64,8 @@ void board_destroy(struct board *b);
 /* Reset all devices and leave them as firmware would. Local APICs are reset with their vCPUs. */
 void board_reset(struct board *b);
 
-/* ACPI and MP tables for BOARD_TABLES_BASE into buf of ACPI_BUILD_MAX bytes; the RSDP comes first. Returns the size. */
+/* ACPI and MP tables for BOARD_TABLES_BASE into buf of ACPI_BUILD_MAX bytes; the RSDP comes first.
+ * Returns the size. */
 size_t board_build_tables(const struct board *b, u8 *buf);
 
 /* Serial input. A byte beyond the room is lost (overrun). I/O agent. */
@@ -74,13 +77,13 @@ void board_key(struct board *b, u8 code, bool down);
 /* The power button. I/O agent. */
 void board_power_button(struct board *b);
 
-/* The 8259's answer to an interrupt acknowledge: without effect, and with. vCPU 0, for LAPIC_EXTINT; lapic_begin_extint()
- * goes with the acknowledge. */
+/* The 8259's answer to an interrupt acknowledge: without effect, and with. vCPU 0, for
+ * LAPIC_EXTINT; lapic_begin_extint() goes with the acknowledge. */
 u8 board_peek_pic(const struct board *b);
 u8 board_ack_pic(struct board *b);
 
-/* Device timers: earliest deadline in ns (~0: none), and running the earliest of those that are due at now_ns as
- * one event of the agent. False: none was due. */
+/* Device timers: earliest deadline in ns (~0: none), and running the earliest of those that are due
+ * at now_ns as one event of the agent. False: none was due. */
 u64 board_next_deadline(const struct board *b);
 bool board_run_timer(struct board *b, u64 now_ns);
 

@@ -65,6 +65,7 @@ void machine_print_stats(struct machine *m)
     line("edges", atomic_load(&m->journal.edges));
     line("handshakes", atomic_load(&m->dir.handshakes));
     line("served_on_behalf", atomic_load(&m->dir.on_behalf));
+    line("line_switches", atomic_load(&m->dir.line_pages));
     line("waits", atomic_load(&m->dir.waits));
     line("releases_put_off", atomic_load(&m->dir.deferred));
     line("token_limit", m->dir.sched.k);

@@ -10,6 +10,7 @@
 
 #include "src/base/check.h"
 #include "src/host/host.h"
+#include "trace/lines.h"
 
 int directory_create(struct directory *d, u64 n_pages, unsigned n_vcpus, struct journal *journal, bool order,
                      bool precise_mmu)
@@ -49,6 +50,7 @@ void directory_destroy(struct directory *d)
             free(n);
         }
         free(e->read_pos);
+        lines_free(e);
     }
     host_unmap(d->entries, d->n_objects * sizeof(*d->entries));
     for (unsigned i = 0; i < DIRECTORY_LOCKS; i++)
@@ -114,7 +116,7 @@ int directory_derive(struct participant *p, enum trace_kind kind, u64 gpa, u32 l
         return 0;
     e = &d->entries[gfn];
     pthread_mutex_lock(directory_lock_of(d, gfn));
-    if (d->order ? !(p->rights[gfn] & RIGHT_READ) || e->lines
+    if (d->order ? !(p->rights[gfn] & RIGHT_READ)
                  : (e->wcached & ~PMASK(p->id)) || claimed_by_other(e, p)) {
         directory_want(p, gfn, RIGHT_READ, gpa, len);
         err = -EAGAIN;

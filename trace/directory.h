@@ -45,6 +45,8 @@ struct trace_node {
 };
 
 #define NOBODY 0xff
+/* As a wanted object: nothing to acquire, try again in a moment. */
+#define WANT_RETRY (~(u64)0)
 
 struct line_state;
 
@@ -56,12 +58,14 @@ struct dir_entry {
     u64 *read_pos;     /* [participants]: where each released its read hold since the last write; 0: did not */
     u64 last_write_pos;
     u64 claim;         /* ticket of the waiting instruction the object is kept for; 0: none */
-    struct line_state *lines; /* not NULL: ordered by 64-byte line (trace/lines.c) */
-    u32 transfers;     /* between different writers, halved now and then: what makes a page hot */
+    struct line_state *lines; /* trace/lines.c; kept when the page goes back to page ordering */
+    u64 heat_at;
+    u32 heat;          /* lately transferred so often, halved with age: what makes a page hot */
     u8 claimer;
     u8 writer;         /* participant with the write hold, NOBODY */
     u8 last_writer;    /* NOBODY: never held */
     bool touched;
+    _Atomic bool lined; /* ordered by 64-byte line, nobody holds it */
 };
 
 #define DIRECTORY_LOCKS 1024

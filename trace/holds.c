@@ -17,7 +17,7 @@
 
 #include "src/base/check.h"
 #include "src/host/host.h"
-#include "trace/directory.h"
+#include "trace/lines.h"
 
 enum { WINDOW = 5000 };
 
@@ -201,21 +201,43 @@ static void init_entry(struct dir_entry *e)
         e->writer = e->last_writer = NOBODY;
 }
 
-/* One look at the object: true when p has got it. */
-static bool try_acquire(struct directory *d, struct participant *p)
+/* What a look at the object came to. */
+enum attempt { GOT, WAIT, AGAIN };
+
+/* p has just been granted a page that keeps changing hands: from now on its lines are ordered, not the page. That takes
+ * the exclusive hold first. Entry locked. */
+static enum attempt switch_to_lines(struct directory *d, struct dir_entry *e, struct participant *p)
+{
+    if (!(p->want_right & RIGHT_WRITE)) {
+        p->want_right |= RIGHT_WRITE;
+        return AGAIN;
+    }
+    lines_begin_locked(d, e, p, p->want_object);
+    return GOT;
+}
+
+/* One look at the object. */
+static enum attempt try_acquire(struct directory *d, struct participant *p)
 {
     u64 object = p->want_object;
     struct dir_entry *e = &d->entries[object];
     pmask_t who;
     unsigned kinds;
-    bool ok = true;
+    enum attempt result = GOT;
 
     pthread_mutex_lock(directory_lock_of(d, object));
     init_entry(e);
     if (is_kept_from(e, p)) {
         e->waiters |= PMASK(p->id);
-        ok = false;
+        result = WAIT;
         goto out;
+    }
+    if (atomic_load_explicit(&e->lined, memory_order_relaxed)) {
+        if (!lines_end_locked(d, e, p, object)) {
+            result = AGAIN;
+            goto out;
+        }
+        p->want_right |= RIGHT_WRITE;
     }
     who = conflicts(d, e, p, &kinds);
     for (int i = -1; (i = pmask_next(who, i)) >= 0;) {
@@ -229,11 +251,11 @@ static bool try_acquire(struct directory *d, struct participant *p)
             c->requests |= PMASK(p->id);
             participant_kick(c);
             e->waiters |= PMASK(p->id);
-            ok = false;
+            result = WAIT;
         }
         pthread_mutex_unlock(&c->lock);
     }
-    if (ok) {
+    if (result == GOT) {
         if (d->order)
             grant_ordered(d, e, p);
         if (p->want_right & RIGHT_ANNOUNCE)
@@ -242,16 +264,27 @@ static bool try_acquire(struct directory *d, struct participant *p)
             e->claim = 0; /* an older ticket takes it over */
         directory_claim_locked(e, object, p);
         remember_grant(p);
+        if (d->order && who && lines_wanted_locked(d, e, object))
+            result = switch_to_lines(d, e, p);
     }
 out:
     pthread_mutex_unlock(directory_lock_of(d, object));
-    return ok;
+    return result;
 }
 
 void hold_acquire(struct participant *p)
 {
     struct directory *d = p->dir;
+    enum attempt result;
     bool waited = false;
+
+    if (p->want_object == WANT_RETRY) {
+        for (unsigned i = 0; i < 20 + 7 * p->id; i++)
+            host_relax();
+        if (sched_contended(&d->sched) || ++p->retries % 64 == 0)
+            host_thread_yield();
+        return;
+    }
 
     if (!atomic_load_explicit(&p->ticket, memory_order_relaxed))
         atomic_store_explicit(&p->ticket, 1 + atomic_fetch_add(&d->tickets, 1), memory_order_relaxed);
@@ -259,8 +292,13 @@ void hold_acquire(struct participant *p)
     for (;;) {
         u32 seen = atomic_load_explicit(&p->wake_count, memory_order_acquire);
 
-        if (try_acquire(d, p))
+        result = try_acquire(d, p);
+        if (result == GOT)
             break;
+        if (result == AGAIN) {
+            host_relax();
+            continue;
+        }
         waited = true;
         participant_sleep(p, seen, ~(u64)0);
     }

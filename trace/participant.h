@@ -68,6 +68,7 @@ enum {
 #define PARTICIPANT_CLAIMS 24
 #define PARTICIPANT_POSTS 32
 #define PARTICIPANT_GRANTS 16
+#define PARTICIPANT_LINES 64
 
 struct directory;
 struct ipi_box;
@@ -77,6 +78,13 @@ struct trace_event;
 struct trace_post {
     u64 gfn;
     u32 what; /* DROP_* */
+};
+
+/* A line locked for the running instruction (trace/lines.c). */
+struct line_held {
+    u64 gfn;
+    u8 line;
+    bool write;
 };
 
 struct participant {
@@ -115,6 +123,9 @@ struct participant {
     /* Objects lately granted, and when: a release may be put off for a bounded number of instructions. */
     struct { u64 object, icount; } grants[PARTICIPANT_GRANTS];
     unsigned n_grants;
+    struct line_held lines[PARTICIPANT_LINES]; /* owner only */
+    unsigned n_lines;
+    u32 retries;
 
     /* Replay. */
     _Atomic u64 published;   /* everything before this position has taken effect */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What device tests run on: a machine_io with one participant whose clock stands still until the test moves it, and lines
- * that remember what was done to them. No guest code, no threads, no host time.
+ * What device tests run on: a machine_io with one participant whose clock stands still until the
+ * test moves it, and lines that remember what was done to them. No guest code, no threads, no host
+ * time.
  */
 #ifndef X86SIM_TESTS_DEVICE_FIXTURE_H
 #define X86SIM_TESTS_DEVICE_FIXTURE_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ACPI fixed hardware: timer and its overflow status, SCI, power button, soft off, general-purpose events.
+ * ACPI fixed hardware: timer and its overflow status, SCI, power button, soft off, general-purpose
+ * events.
  */
 #include "devices/acpi_pm.h"
 #include "tests/device/fixture.h"
@@ -126,5 +127,6 @@ static void general_purpose_events(void)
     fixture_end(&f);
 }
 
-TEST_SUITE(acpi_pm, TEST(timer_runs_at_its_rate_and_wraps), TEST(overflow_sets_status_and_interrupts),
-           TEST(power_button_raises_sci), TEST(soft_off_needs_enable_and_type), TEST(general_purpose_events));
+TEST_SUITE(acpi_pm, TEST(timer_runs_at_its_rate_and_wraps),
+           TEST(overflow_sets_status_and_interrupts), TEST(power_button_raises_sci),
+           TEST(soft_off_needs_enable_and_type), TEST(general_purpose_events));

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ACPI and MP tables as an operating system reads them: found by scanning, checksums, the values a boot depends on, and
- * AML whose packages nest exactly. (That the AML means what it should is checked with iasl where there is one; see
- * acpi-disassembles.)
+ * The ACPI and MP tables as an operating system reads them: found by scanning, checksums, the
+ * values a boot depends on. What the AML says is checked by ACPICA's own compiler: iasl (package
+ * acpica-tools) takes it apart, and compiles the result again without a complaint.
  */
 #include "devices/acpi_tables.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
 #include "tests/lib/suite.h"
 
 #define BASE 0xf0000u
@@ -150,7 +155,8 @@ static void hpet_table_repeats_the_chip(void)
     CU_ASSERT_EQUAL(load_le64(hpet + 44), 0xfed00000);
 }
 
-/* \_S5 found by its bytes, as small kernels do: Name, optional root, _S5_, Package, length, 4 elements, byte prefix. */
+/* \_S5 found by its bytes, as small kernels do: Name, optional root, _S5_, Package, length, 4
+ * elements, byte prefix. */
 static void s5_is_found_by_its_bytes(void)
 {
     const u8 *fadt, *dsdt;
@@ -201,6 +207,53 @@ static void mp_table_is_found_and_sound(void)
     CU_ASSERT_EQUAL(local, 2);
 }
 
+static bool write_file(const char *dir, const char *name, const u8 *bytes, size_t n)
+{
+    char path[256];
+    FILE *file;
+    bool good;
+
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    file = fopen(path, "wb");
+    if (!file)
+        return false;
+    good = fwrite(bytes, 1, n, file) == n;
+    return fclose(file) == 0 && good;
+}
+
+/* Run a shell command in dir; does its exit status say success? */
+static bool run_in(const char *dir, const char *command)
+{
+    char line[512];
+
+    snprintf(line, sizeof(line), "cd '%s' && %s", dir, command);
+    return system(line) == 0;
+}
+
+static void iasl_finds_nothing_to_complain_about(void)
+{
+    char dir[] = "/tmp/acpi-tables-XXXXXX";
+    const u8 *fadt, *dsdt;
+
+    build();
+    fadt = find("FACP");
+    dsdt = at_address(load_le64(fadt + 140));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
+    CU_ASSERT_TRUE(write_file(dir, "dsdt.dat", dsdt, load_le32(dsdt + 4)));
+    CU_ASSERT_TRUE(write_file(dir, "fadt.dat", fadt, load_le32(fadt + 4)));
+    CU_ASSERT_TRUE(write_file(dir, "madt.dat", find("APIC"), load_le32(find("APIC") + 4)));
+    CU_ASSERT_TRUE(write_file(dir, "hpet.dat", find("HPET"), load_le32(find("HPET") + 4)));
+    CU_ASSERT_TRUE(
+        run_in(dir, "iasl -d dsdt.dat fadt.dat madt.dat hpet.dat >disassemble.log 2>&1"));
+    CU_ASSERT_FALSE(run_in(dir, "grep -Eiq 'error|warning|invalid|incorrect' disassemble.log"));
+    CU_ASSERT_FALSE(run_in(dir, "grep -Eiq 'invalid|incorrect|unknown' *.dsl"));
+    CU_ASSERT_TRUE(run_in(dir, "iasl -p again dsdt.dsl >compile.log 2>&1"));
+    CU_ASSERT_TRUE(run_in(dir, "grep -q ' 0 Errors, 0 Warnings, 0 Remarks' compile.log"));
+    CU_ASSERT_TRUE(run_in(dir, "grep -q 'EisaId (\"PNP0501\")' dsdt.dsl"));
+    CU_ASSERT_TRUE(run_in(dir, "grep -q 'Reset Register Supported (V2) : 1' fadt.dsl"));
+    CU_ASSERT_TRUE(run_in(dir, "rm -f -- * && rmdir \"$PWD\""));
+}
+
 static void largest_machine_fits(void)
 {
     struct acpi_config big = config;
@@ -209,6 +262,8 @@ static void largest_machine_fits(void)
     CU_ASSERT(acpi_build(&big, image, BASE) <= ACPI_BUILD_MAX);
 }
 
-TEST_SUITE(acpi_tables, TEST(roots_have_good_checksums_and_agree), TEST(fadt_points_at_hardware_and_dsdt),
-           TEST(madt_lists_cpus_and_overrides), TEST(hpet_table_repeats_the_chip), TEST(s5_is_found_by_its_bytes),
-           TEST(mp_table_is_found_and_sound), TEST(largest_machine_fits));
+TEST_SUITE(acpi_tables, TEST(roots_have_good_checksums_and_agree),
+           TEST(fadt_points_at_hardware_and_dsdt), TEST(madt_lists_cpus_and_overrides),
+           TEST(hpet_table_repeats_the_chip), TEST(s5_is_found_by_its_bytes),
+           TEST(mp_table_is_found_and_sound), TEST(iasl_finds_nothing_to_complain_about),
+           TEST(largest_machine_fits));

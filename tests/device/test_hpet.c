@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The HPET: capabilities, counter, one-shot and periodic comparators, routing, legacy replacement, level interrupts.
+ * The HPET: capabilities, counter, one-shot and periodic comparators, routing, legacy replacement,
+ * level interrupts.
  */
 #include "devices/hpet.h"
 #include "tests/device/fixture.h"
@@ -66,7 +67,7 @@ static void counter_stands_until_enabled(void)
     put(0xf0, 0xfffffffffffffff0u);
     put(0x10, 1);
     fixture_skip(&f, 200);
-    CU_ASSERT_EQUAL(get(0xf0), 4); /* wraps */
+    CU_ASSERT_EQUAL(get(0xf0), 4);   /* wraps */
     wr(&hpet_ops, hpet, 0xf4, 4, 7); /* one half, the other as it is */
     CU_ASSERT_EQUAL(get(0xf0), 0x700000004ull);
     fixture_end(&f);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The keyboard controller and what hangs on it: commands, output buffer, translation, both scan code sets, mouse.
+ * The keyboard controller and what hangs on it: commands, output buffer, translation, both scan
+ * code sets, mouse.
  */
 #include "devices/i8042.h"
 #include "tests/device/fixture.h"
@@ -136,9 +137,9 @@ static void set2_untranslated(void)
 {
     static const struct {
         u8 set1, set2;
-    } keys[] = {{0x01, 0x76}, {0x02, 0x16}, {0x0e, 0x66}, {0x10, 0x15}, {0x1c, 0x5a}, {0x1d, 0x14}, {0x1e, 0x1c},
-                {0x2a, 0x12}, {0x39, 0x29}, {0x3b, 0x05}, {0x41, 0x83}, {0x44, 0x09}, {0x45, 0x77}, {0x53, 0x71},
-                {0x56, 0x61}, {0x57, 0x78}, {0x58, 0x07}};
+    } keys[] = {{0x01, 0x76}, {0x02, 0x16}, {0x0e, 0x66}, {0x10, 0x15}, {0x1c, 0x5a}, {0x1d, 0x14},
+                {0x1e, 0x1c}, {0x2a, 0x12}, {0x39, 0x29}, {0x3b, 0x05}, {0x41, 0x83}, {0x44, 0x09},
+                {0x45, 0x77}, {0x53, 0x71}, {0x56, 0x61}, {0x57, 0x78}, {0x58, 0x07}};
 
     begin();
     config(0x01);
@@ -298,8 +299,9 @@ static void output_port_and_reset(void)
     fixture_end(&f);
 }
 
-TEST_SUITE(i8042, TEST(self_tests_pass), TEST(command_byte_and_memory), TEST(status_tells_command_from_data),
-           TEST(keys_arrive_translated_to_set1), TEST(set2_untranslated), TEST(every_key_survives_both_ways),
-           TEST(keyboard_commands), TEST(disabled_interface_holds_bytes_back),
-           TEST(interrupts_follow_the_command_byte), TEST(full_queue_drops_whole_keys),
-           TEST(mouse_commands_and_packets), TEST(output_port_and_reset));
+TEST_SUITE(i8042, TEST(self_tests_pass), TEST(command_byte_and_memory),
+           TEST(status_tells_command_from_data), TEST(keys_arrive_translated_to_set1),
+           TEST(set2_untranslated), TEST(every_key_survives_both_ways), TEST(keyboard_commands),
+           TEST(disabled_interface_holds_bytes_back), TEST(interrupts_follow_the_command_byte),
+           TEST(full_queue_drops_whole_keys), TEST(mouse_commands_and_packets),
+           TEST(output_port_and_reset));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The 8259A pair, against the datasheet's behaviour: initialisation, priorities, cascade, EOI commands, rotation, special
- * mask, polling, level and edge requests, spurious interrupts.
+ * The 8259A pair, against the datasheet's behaviour: initialisation, priorities, cascade, EOI
+ * commands, rotation, special mask, polling, level and edge requests, spurious interrupts.
  */
 #include "devices/i8259.h"
 #include "tests/device/fixture.h"
@@ -11,7 +11,8 @@ static struct fixture f;
 static struct i8259 *pic;
 static struct line intr;
 
-/* Both chips as a PC sets them up: vectors 0x20 and 0x28, 8086 mode, with `icw4` bits added to the first. */
+/* Both chips as a PC sets them up: vectors 0x20 and 0x28, 8086 mode, with `icw4` bits added to the
+ * first. */
 static void initialise(u8 icw1, u8 icw4)
 {
     out8(&i8259_master_ops, pic, 0, 0x11 | icw1);
@@ -292,10 +293,10 @@ static void initialisation_forgets_edges_and_masks(void)
     fixture_end(&f);
 }
 
-TEST_SUITE(i8259, TEST(nothing_passes_before_initialisation), TEST(acknowledge_gives_vector_and_sets_isr),
-           TEST(lower_input_waits_higher_interrupts), TEST(slave_comes_through_cascade),
-           TEST(special_fully_nested_lets_slave_nest), TEST(mask_holds_request_back),
-           TEST(masked_after_intr_is_spurious_without_isr),
+TEST_SUITE(i8259, TEST(nothing_passes_before_initialisation),
+           TEST(acknowledge_gives_vector_and_sets_isr), TEST(lower_input_waits_higher_interrupts),
+           TEST(slave_comes_through_cascade), TEST(special_fully_nested_lets_slave_nest),
+           TEST(mask_holds_request_back), TEST(masked_after_intr_is_spurious_without_isr),
            TEST(request_that_falls_is_spurious_on_its_chip), TEST(edge_counts_once_level_again),
            TEST(specific_and_rotating_eoi), TEST(automatic_eoi_with_and_without_rotation),
            TEST(special_mask_lets_lower_through), TEST(poll_acknowledges),

@@ -177,8 +177,9 @@ static void delivery_modes_pass_through(void)
         u32 bits;
         u8 mode;
         bool sends;
-    } cases[] = {{0x000, IPI_FIXED, true}, {0x100, IPI_LOWEST, true}, {0x200, IPI_SMI, true}, {0x300, 3, false},
-                 {0x400, IPI_NMI, true},   {0x500, IPI_INIT, true},   {0x600, 6, false},      {0x700, IPI_EXTINT, true}};
+    } cases[] = {{0x000, IPI_FIXED, true}, {0x100, IPI_LOWEST, true}, {0x200, IPI_SMI, true},
+                 {0x300, 3, false},        {0x400, IPI_NMI, true},    {0x500, IPI_INIT, true},
+                 {0x600, 6, false},        {0x700, IPI_EXTINT, true}};
 
     for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
         begin();
@@ -193,7 +194,7 @@ static void delivery_modes_pass_through(void)
     }
 }
 
-TEST_SUITE(ioapic, TEST(registers), TEST(edge_sends_once), TEST(masked_edge_is_lost_masked_level_is_not),
-           TEST(level_waits_for_eoi), TEST(eoi_register_is_version_0x20s),
-           TEST(switching_to_edge_clears_remote_irr), TEST(polarity_is_relative_to_the_wiring),
-           TEST(delivery_modes_pass_through));
+TEST_SUITE(ioapic, TEST(registers), TEST(edge_sends_once),
+           TEST(masked_edge_is_lost_masked_level_is_not), TEST(level_waits_for_eoi),
+           TEST(eoi_register_is_version_0x20s), TEST(switching_to_edge_clears_remote_irr),
+           TEST(polarity_is_relative_to_the_wiring), TEST(delivery_modes_pass_through));

@@ -1,15 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The local APIC: registers in both modes, priorities, EOI, sending to every kind of destination, timer modes, errors.
+ * The local APIC: registers in both modes, priorities, EOI, sending to every kind of destination,
+ * timer modes, errors.
  */
 #include "cpu/lapic.h"
+#include "cpu/lapic_internal.h"
 #include "tests/device/vcpus.h"
 #include "tests/lib/suite.h"
 
 enum {
-    ID = 0x20, VERSION = 0x30, TPR = 0x80, PPR = 0xa0, EOI = 0xb0, LDR = 0xd0, DFR = 0xe0, SVR = 0xf0, ISR = 0x100, TMR = 0x180,
-    IRR = 0x200, ESR = 0x280, ICR = 0x300, ICR_HIGH = 0x310, LVT_T = 0x320, LVT_P = 0x340, LINT0 = 0x350, LVT_E = 0x370,
-    INITIAL = 0x380, CURRENT = 0x390, DIVIDE = 0x3e0,
+    ID = 0x20,
+    VERSION = 0x30,
+    TPR = 0x80,
+    PPR = 0xa0,
+    EOI = 0xb0,
+    LDR = 0xd0,
+    DFR = 0xe0,
+    SVR = 0xf0,
+    ISR = 0x100,
+    TMR = 0x180,
+    IRR = 0x200,
+    ESR = 0x280,
+    ICR = 0x300,
+    ICR_HIGH = 0x310,
+    LVT_T = 0x320,
+    LVT_P = 0x340,
+    LINT0 = 0x350,
+    LVT_E = 0x370,
+    INITIAL = 0x380,
+    CURRENT = 0x390,
+    DIVIDE = 0x3e0,
 };
 
 static struct fixture f;
@@ -101,7 +121,8 @@ static void reset_values(void)
     CU_ASSERT_EQUAL(get(0, LDR), 0);
     for (u32 reg = LVT_T; reg <= LVT_E; reg += 16)
         CU_ASSERT_EQUAL(get(0, reg), 0x10000);
-    CU_ASSERT_EQUAL(get(0, INITIAL) | get(0, CURRENT) | get(0, DIVIDE) | get(0, TPR) | get(0, ICR), 0);
+    CU_ASSERT_EQUAL(get(0, INITIAL) | get(0, CURRENT) | get(0, DIVIDE) | get(0, TPR) | get(0, ICR),
+                    0);
     CU_ASSERT_EQUAL(lapic_pending(v), LAPIC_NONE);
     end();
 }
@@ -124,6 +145,9 @@ static void priorities_decide_what_is_delivered(void)
     CU_ASSERT_EQUAL(get(0, ISR + 0x20), 1u << 24);
     CU_ASSERT_EQUAL(get(0, IRR + 0x20), 1u << 18);
     CU_ASSERT_EQUAL(lapic_pending(v), LAPIC_NONE); /* 0x52 waits for 0x58 */
+    put(0, TPR, 0x53);
+    CU_ASSERT_EQUAL(get(0, PPR), 0x53); /* equal classes: TPR's sub-class shows */
+    put(0, TPR, 0x40);
     fixed(0, 0x60, false);
     CU_ASSERT_EQUAL(lapic_pending(v), 0x60);
     lapic_begin_service(v, 0x60);
@@ -401,7 +425,9 @@ static void timer_tsc_deadline(void)
     v->tsc_offset = 5000;
     lapic_msr_write(v, 0x6e0, 123); /* another mode: ignored */
     CU_ASSERT_EQUAL(lapic_msr_read(v, 0x6e0), 0);
+    put(0, INITIAL, 77);
     put(0, LVT_T, 0x40042);
+    CU_ASSERT_EQUAL(get(0, INITIAL), 0);
     lapic_msr_write(v, 0x6e0, f.now + 5000 + 700);
     CU_ASSERT_EQUAL(lapic_next_deadline(v), f.now + 700);
     CU_ASSERT_EQUAL(lapic_msr_read(v, 0x6e0), f.now + 5700);
@@ -424,8 +450,8 @@ static void timer_tsc_deadline(void)
 
 static void extint_through_lint0(void)
 {
-    static const struct ipi high = {.mode = IPI_EXTINT, .level = true}, low = {.mode = IPI_EXTINT_LOW},
-                            message = {.mode = IPI_EXTINT};
+    static const struct ipi high = {.mode = IPI_EXTINT, .level = true},
+                            low = {.mode = IPI_EXTINT_LOW}, message = {.mode = IPI_EXTINT};
 
     begin(1);
     lapic_accept(v, &high);
@@ -577,12 +603,14 @@ static void perf_entry_masks_itself_and_odd_accesses_do_nothing(void)
     end();
 }
 
-TEST_SUITE(lapic, TEST(reset_values), TEST(priorities_decide_what_is_delivered), TEST(eoi_of_a_level_is_broadcast),
-           TEST(software_disabled_takes_nmi_and_init_only), TEST(sipi_counts_after_init_only),
-           TEST(physical_destinations_and_shorthands), TEST(logical_flat_and_cluster),
-           TEST(lowest_priority_picks_one_by_vector), TEST(init_sipi_nmi_travel_and_deassert_does_not),
-           TEST(bad_vectors_are_errors), TEST(timer_one_shot), TEST(timer_divisors),
-           TEST(timer_periodic_keeps_phase), TEST(masked_timer_counts_in_silence), TEST(timer_tsc_deadline),
-           TEST(extint_through_lint0), TEST(disabled_apic_wires_intr_through), TEST(apic_base_transitions),
-           TEST(x2apic_registers), TEST(x2apic_destinations), TEST(init_keeps_base_and_drops_the_rest),
+TEST_SUITE(lapic, TEST(reset_values), TEST(priorities_decide_what_is_delivered),
+           TEST(eoi_of_a_level_is_broadcast), TEST(software_disabled_takes_nmi_and_init_only),
+           TEST(sipi_counts_after_init_only), TEST(physical_destinations_and_shorthands),
+           TEST(logical_flat_and_cluster), TEST(lowest_priority_picks_one_by_vector),
+           TEST(init_sipi_nmi_travel_and_deassert_does_not), TEST(bad_vectors_are_errors),
+           TEST(timer_one_shot), TEST(timer_divisors), TEST(timer_periodic_keeps_phase),
+           TEST(masked_timer_counts_in_silence), TEST(timer_tsc_deadline),
+           TEST(extint_through_lint0), TEST(disabled_apic_wires_intr_through),
+           TEST(apic_base_transitions), TEST(x2apic_registers), TEST(x2apic_destinations),
+           TEST(init_keeps_base_and_drops_the_rest),
            TEST(perf_entry_masks_itself_and_odd_accesses_do_nothing));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * PCI configuration mechanism 1, BAR sizing and assignment, INTx wiring, and the reset control register.
+ * PCI configuration mechanism 1, BAR sizing and assignment, INTx wiring, and the reset control
+ * register.
  */
 #include "devices/pci_host.h"
 #include "tests/device/fixture.h"
@@ -102,7 +103,8 @@ static struct pci_function *add_card(u8 slot)
 {
     struct pci_function *card = device_create(&f.io, &card_class);
 
-    CU_ASSERT_EQUAL(pci_function_add(host, card, PCI_DEVFN(slot, 0), 0x1234, 0x5678, 0x020000, 1), 0);
+    CU_ASSERT_EQUAL(pci_function_add(host, card, PCI_DEVFN(slot, 0), 0x1234, 0x5678, 0x020000, 1),
+                    0);
     pci_function_add_bar(card, 0, PCI_BAR_IO, 32);
     pci_function_add_bar(card, 1, PCI_BAR_MEM32, 0x20000);
     pci_function_add_bar(card, 2, PCI_BAR_MEM64, 0x4000);

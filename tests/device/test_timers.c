@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * devices/device.c: order of timers, creation order of devices, and digests that see every state field.
+ * devices/device.c: order of timers, creation order of devices, and digests that see every state
+ * field.
  */
 #include "devices/i8254.h"
 #include "devices/post_port.h"
@@ -123,5 +124,7 @@ static void tick_conversion_round_trips_without_drift(void)
     CU_ASSERT_EQUAL(dev_ns_to_ticks(100000 * SEC, 100000000), 10000000000000ull);
 }
 
-TEST_SUITE(timers, TEST(due_timers_run_by_deadline_then_number), TEST(only_an_earlier_deadline_wakes_the_agent),
-           TEST(digest_changes_with_each_byte_of_state), TEST(tick_conversion_round_trips_without_drift));
+TEST_SUITE(timers, TEST(due_timers_run_by_deadline_then_number),
+           TEST(only_an_earlier_deadline_wakes_the_agent),
+           TEST(digest_changes_with_each_byte_of_state),
+           TEST(tick_conversion_round_trips_without_drift));

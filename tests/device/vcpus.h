@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vCPUs without an engine, for tests of local APICs and of the board: participants with mailboxes on the fixture's clock.
+ * vCPUs without an engine, for tests of local APICs and of the board: participants with mailboxes
+ * on the fixture's clock.
  */
 #ifndef X86SIM_TESTS_DEVICE_VCPUS_H
 #define X86SIM_TESTS_DEVICE_VCPUS_H

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs the instruction cases (the .S files here, see case.h): each on the host CPU, on the interpreter in blocks, and on the
- * interpreter with one-instruction blocks, from a fresh state; compares what the case names with what it expects.
+ * Runs the instruction cases (the .S files here, see case.h): each on the host CPU, on the
+ * interpreter in blocks, and on the interpreter with one-instruction blocks, from a fresh state;
+ * compares what the case names with what it expects.
  *
  *     insn [NAME]      only the cases whose name contains NAME
  *
- * The last line is "insn: P passed, F failed". A 32-bit case skips the host only if the host cannot run 32-bit code.
+ * The last line is "insn: P passed, F failed". A 32-bit case skips the host only if the host cannot
+ * run 32-bit code.
  */
 #include <stdio.h>
 #include <string.h>
@@ -50,20 +52,21 @@ static bool is_right(const struct insn_case *c, enum engine e)
     bool right = true;
 
     if (vector != (int)c->vector) {
-        printf("FAIL %s (%s): ended with vector %d at %#lx, expected %lu\n", c->name, engine_names[e], vector, s.rip,
-               c->vector);
+        printf("FAIL %s (%s): ended with vector %d at %#lx, expected %lu\n", c->name,
+               engine_names[e], vector, s.rip, c->vector);
         right = false;
     }
     for (unsigned i = 0; i < 16; i++) {
         u64 mask = c->bits == 32 ? 0xffffffff : ~0ull;
         if (!(c->registers & BIT(i)) || (s.gpr[i] & mask) == (c->reg[i] & mask))
             continue;
-        printf("FAIL %s (%s): %s is %#lx, expected %#lx\n", c->name, engine_names[e], reg_names[i], s.gpr[i], c->reg[i]);
+        printf("FAIL %s (%s): %s is %#lx, expected %#lx\n", c->name, engine_names[e], reg_names[i],
+               s.gpr[i], c->reg[i]);
         right = false;
     }
     if ((s.flags ^ c->flags) & c->flags_mask) {
-        printf("FAIL %s (%s): flags are %#lx, expected %#lx under %#lx\n", c->name, engine_names[e], s.flags, c->flags,
-               c->flags_mask);
+        printf("FAIL %s (%s): flags are %#lx, expected %#lx under %#lx\n", c->name, engine_names[e],
+               s.flags, c->flags, c->flags_mask);
         right = false;
     }
     return right;

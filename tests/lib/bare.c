@@ -35,7 +35,7 @@ bool bare_create(struct bare *b, u64 bytes, u64 entry, const char *model)
     memset(b, 0, sizeof(*b));
     b->dir = calloc(1, sizeof(*b->dir));
     if (!v || !b->dir || physmem_create(&b->mem, bytes) ||
-        directory_create(b->dir, physmem_frames(&b->mem), 1, NULL, false, false))
+        directory_create(b->dir, physmem_frames(&b->mem), 1, NULL, true, false))
         return false;
     memset(v, 0, sizeof(*v));
     io_space_create(&b->io);
@@ -44,6 +44,7 @@ bool bare_create(struct bare *b, u64 bytes, u64 entry, const char *model)
     if (vcpu_create(v, 0, b->dir, NULL, &b->mem, cpu_model_find(model), &env))
         return false;
     directory_add(b->dir, &v->p);
+    memset(v->p.rights, RIGHT_READ | RIGHT_WRITE, b->dir->n_objects);
     b->v = v;
     vcpu_reset(v, true);
     v->seg[SEG_CS].sel = (u16)(entry >> 4);
@@ -53,8 +54,39 @@ bool bare_create(struct bare *b, u64 bytes, u64 entry, const char *model)
     return true;
 }
 
+/* The registers, and the memory that small programs use. */
+#define STATE_BYTES (offsetof(struct vcpu, key) - offsetof(struct vcpu, r))
+#define LOW_BYTES 0x10000u
+
+void bare_set_misses(struct bare *b)
+{
+    b->misses = true;
+    b->before = calloc(1, STATE_BYTES + LOW_BYTES);
+}
+
+static void begin_step(struct bare *b)
+{
+    struct participant *p = &b->v->p;
+
+    memset(p->rights, 0, b->dir->n_objects);
+    p->drop(p, ~0ull, DROP_ALL);
+    memcpy(b->before, b->v->r, STATE_BYTES);
+    memcpy(b->before + STATE_BYTES, b->mem.ram, LOW_BYTES);
+}
+
+static void grant(struct bare *b)
+{
+    struct participant *p = &b->v->p;
+
+    if (memcmp(b->before, b->v->r, STATE_BYTES) || memcmp(b->before + STATE_BYTES, b->mem.ram, LOW_BYTES))
+        b->torn++;
+    b->n_misses++;
+    p->rights[p->want_object] |= p->want_right | RIGHT_READ;
+}
+
 void bare_destroy(struct bare *b)
 {
+    free(b->before);
     vcpu_destroy(b->v);
     free(b->v);
     directory_destroy(b->dir);
@@ -81,33 +113,51 @@ static void execute(struct vcpu *v)
     v->mmu.generation++;
 }
 
-static void fault(struct vcpu *v)
+/* What is due at this boundary. */
+static void one_step(struct bare *b)
 {
-    if (v->blk)
-        v->rip = vcpu_insn_rip(v, v->cur);
-    v->blk = NULL;
-    deliver_exception(v, &v->exc);
+    struct vcpu *v = b->v;
+
+    if (b->faulted) {
+        deliver_exception(v, &v->exc);
+        b->faulted = false;
+    } else if (v->fault_pending) {
+        deliver_exception(v, &v->fault);
+        v->fault_pending = false;
+    } else if (v->pending_db && !v->shadow_ss) {
+        struct exception e = {.vector = VEC_DB, .dr6 = v->pending_db};
+        deliver_exception(v, &e);
+        v->pending_db = 0;
+    } else {
+        execute(v);
+        return;
+    }
     v->mmu.generation++;
 }
 
 void bare_step(struct bare *b)
 {
     struct vcpu *v = b->v;
-    enum escape why = setjmp(v->escape);
+    bool shadow = v->shadow, shadow_ss = v->shadow_ss;
 
-    v->mmu.careful = v->careful = true;
-    if (why != ESCAPE_NONE) {
-        fault(v);
-    } else if (v->fault_pending) {
-        v->exc = v->fault;
-        v->fault_pending = false;
-        deliver_exception(v, &v->exc);
-    } else if (v->pending_db && !v->shadow_ss) {
-        debug_take_pending(v, &v->exc);
-        deliver_exception(v, &v->exc);
-    } else {
-        execute(v);
+    if (b->misses)
+        begin_step(b);
+    switch (setjmp(v->escape)) {
+    case ESCAPE_EXCEPTION:
+        if (v->blk)
+            v->rip = vcpu_insn_rip(v, v->cur);
+        b->faulted = true;
+        break;
+    case ESCAPE_MISS:
+        grant(b);
+        v->shadow = shadow;
+        v->shadow_ss = shadow_ss;
+        break;
+    default: break;
     }
+    v->blk = NULL;
+    v->mmu.careful = v->careful = true;
+    one_step(b);
 }
 
 u64 bare_run(struct bare *b, u64 max)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * See flat.h. The host run enters through a trampoline that loads all registers, RSP too, and leaves through a
- * signal on an alternate stack, whose context is the final state. The guest run lifts blocks afresh each time
- * and keeps nothing, so self-modifying tests need no cache to be right.
+ * See flat.h. The host run enters through a trampoline that loads all registers, RSP too, and
+ * leaves through a signal on an alternate stack, whose context is the final state. The guest run
+ * lifts blocks afresh each time and keeps nothing, so self-modifying tests need no cache to be
+ * right.
  */
 #include "tests/lib/flat.h"
 
@@ -20,7 +21,8 @@
 
 #define FLAGS_KEPT (FL_ARITH | FL_DF)
 
-/* --- Host -------------------------------------------------------------------------------------- */
+/* --- Host --------------------------------------------------------------------------------------
+ */
 
 /* Used by the trampoline under these names. */
 struct flat_state flat_cpu __attribute__((used));
@@ -44,7 +46,8 @@ void flat_enter32(void) __attribute__((noreturn));
     "mov flat_cpu+120(%rip), %r15\n"
 _Static_assert(offsetof(struct flat_state, rip) == 128, "the trampoline knows the layout");
 _Static_assert(offsetof(struct flat_state, flags) == 136, "the trampoline knows the layout");
-__asm__(".text\n.globl flat_enter\n.type flat_enter, @function\nflat_enter:\n" LOAD_ALL "jmp *flat_cpu+128(%rip)\n"
+__asm__(".text\n.globl flat_enter\n.type flat_enter, @function\nflat_enter:\n" LOAD_ALL
+        "jmp *flat_cpu+128(%rip)\n"
         ".size flat_enter, .-flat_enter\n"
         ".globl flat_enter32\n.type flat_enter32, @function\nflat_enter32:\n"
         "mov $0x2b, %eax\n mov %eax, %ds\n mov %eax, %es\n" LOAD_ALL "ljmpl *flat_far(%rip)\n"
@@ -52,8 +55,9 @@ __asm__(".text\n.globl flat_enter\n.type flat_enter, @function\nflat_enter:\n" L
 
 static void on_signal(int sig, siginfo_t *info, void *context)
 {
-    static const int index[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
-                                  REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
+    static const int index[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
+                                  REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
+                                  REG_R12, REG_R13, REG_R14, REG_R15};
     const mcontext_t *m = &((ucontext_t *)context)->uc_mcontext;
 
     (void)sig;
@@ -70,7 +74,8 @@ static const int signals[] = {SIGFPE, SIGSEGV, SIGILL, SIGBUS, SIGTRAP};
 int flat_run_host(struct flat_state *s, bool code32)
 {
     static u8 stack[65536] __attribute__((aligned(16)));
-    struct sigaction sa = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK};
+    struct sigaction sa = {.sa_sigaction = on_signal,
+                           .sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK};
     struct sigaction old[ARRAY_SIZE(signals)];
     stack_t alt = {.ss_sp = stack, .ss_size = sizeof(stack)}, old_alt;
     int caught;
@@ -99,14 +104,16 @@ int flat_run_host(struct flat_state *s, bool code32)
 
 bool flat_host_has_code32(void)
 {
-    static const u8 code[] = {0x48, 0x40, 0x0f, 0x0b}; /* DEC EAX, INC EAX, UD2; in 64-bit code no UD2 after REX */
+    static const u8 code[] = {0x48, 0x40, 0x0f,
+                              0x0b}; /* DEC EAX, INC EAX, UD2; in 64-bit code no UD2 after REX */
     struct flat_state s = {.rip = FLAT_CODE, .gpr = {[R_AX] = 0x100000000}};
 
     memcpy((void *)FLAT_CODE, code, sizeof(code));
     return flat_run_host(&s, true) == VEC_UD && s.rip == FLAT_CODE + 2;
 }
 
-/* --- Guest ------------------------------------------------------------------------------------- */
+/* --- Guest -------------------------------------------------------------------------------------
+ */
 
 static struct vcpu *vcpu;
 static struct physmem memory;
@@ -115,7 +122,8 @@ static struct io_space io;
 static _Noreturn void escape(void *owner, enum mmu_escape why)
 {
     struct vcpu *v = owner;
-    struct exception e = {.vector = VEC_PF, .has_error = true, .cr2 = v->mmu.fault_gla, .error = v->mmu.fault_error};
+    struct exception e = {
+        .vector = VEC_PF, .has_error = true, .cr2 = v->mmu.fault_gla, .error = v->mmu.fault_error};
 
     v->cur = v->mmu.where;
     if (why == MMU_ESCAPE_NONCANONICAL)
@@ -136,7 +144,8 @@ bool flat_create(void)
 
     if (vcpu)
         return true;
-    if (mmap(at, size, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != at)
+    if (mmap(at, size, PROT_READ | PROT_WRITE | PROT_EXEC,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != at)
         return false;
     memory.ram = NULL;
     memory.low = FLAT_BASE + size;
@@ -153,7 +162,15 @@ bool flat_create(void)
 
 static void set_segment(struct segreg *s, u16 sel, u8 type, bool l)
 {
-    *s = (struct segreg){.sel = sel, .usable = true, .type = type, .dpl = 3, .l = l, .db = !l, .g = true, .p = true, .limit = 0xffffffff};
+    *s = (struct segreg){.sel = sel,
+                         .usable = true,
+                         .type = type,
+                         .dpl = 3,
+                         .l = l,
+                         .db = !l,
+                         .g = true,
+                         .p = true,
+                         .limit = 0xffffffff};
 }
 
 struct vcpu *flat_vcpu(void)
@@ -194,7 +211,8 @@ static void build(struct vcpu *v, unsigned max_insns, u64 features)
     u64 rip = v->rip;
     unsigned n = 0;
 
-    while (n < max_insns && n < BLOCK_INSNS_MAX && !l.end && l.out - block.b.u < BLOCK_UOPS_MAX - 17) {
+    while (n < max_insns && n < BLOCK_INSNS_MAX && !l.end &&
+           l.out - block.b.u < BLOCK_UOPS_MAX - 17) {
         struct uop *from = l.out;
         u64 at = vcpu_is_code64(v) ? rip : (u32)(rip + v->seg[SEG_CS].base);
         int err = insn_decode(&in, v->key & KEY_CODE, (const u8 *)at, INSN_LEN_MAX);

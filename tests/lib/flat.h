@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A machine for tests of instructions: one arena of memory at a fixed low address, where code runs either on the
- * interpreter or natively on the host CPU, from the same registers, at the same addresses, over the same bytes.
+ * A machine for tests of instructions: one arena of memory at a fixed low address, where code runs
+ * either on the interpreter or natively on the host CPU, from the same registers, at the same
+ * addresses, over the same bytes.
  *
- * Guest memory is identity-mapped (paging off, linear = physical = host address), 64-bit or flat 32-bit code, CPL 3.
- * A run ends with the first exception, so a program ends in UD2. One thread only.
+ * Guest memory is identity-mapped (paging off, linear = physical = host address), 64-bit or flat
+ * 32-bit code, CPL 3. A run ends with the first exception, so a program ends in UD2. One thread
+ * only.
  */
 #ifndef X86SIM_TESTS_LIB_FLAT_H
 #define X86SIM_TESTS_LIB_FLAT_H
@@ -29,16 +31,17 @@ struct flat_state {
 /* Map the arena and make the vCPU; once. False: the host refuses the address. */
 bool flat_create(void);
 
-/* Run until an exception; returns its vector, state as at the faulting instruction. code32: 32-bit code.
- * Host: -1 if the host cannot run 32-bit code. */
+/* Run until an exception; returns its vector, state as at the faulting instruction. code32: 32-bit
+ * code. Host: -1 if the host cannot run 32-bit code. */
 int flat_run_host(struct flat_state *s, bool code32);
 /* Guest: blocks of at most `max_insns` instructions. features: bit per enum cpu_feature. */
 int flat_run_guest(struct flat_state *s, bool code32, unsigned max_insns, u64 features);
-/* For other modes: the vCPU itself (flat_create first; flat_set_mode gives the state of flat_run_guest). */
+/* For other modes: the vCPU itself (flat_create first; flat_set_mode gives the state of
+ * flat_run_guest). */
 struct vcpu *flat_vcpu(void);
 void flat_set_mode(bool code32);
-/* Run from rip at most `blocks` blocks of at most max_insns instructions. Returns the vector of the exception that ended it,
- * rip being the instruction's, or -1. */
+/* Run from rip at most `blocks` blocks of at most max_insns instructions. Returns the vector of the
+ * exception that ended it, rip being the instruction's, or -1. */
 int flat_execute(unsigned blocks, unsigned max_insns, u64 features);
 
 /* Does the host run 32-bit code? */

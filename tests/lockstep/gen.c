@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * See gen.h. Each pick_*() appends one kind of item. Operands are chosen at random within what keeps the program
- * inside its data and stack areas: memory operands are a pointer register plus up to 2 KiB, bit offsets are 16 bits wide.
+ * See gen.h. Each pick_*() appends one kind of item; what it appends keeps the program inside its
+ * data and stack areas whatever the registers hold (bit offsets, for one, are made 16 bits wide).
  */
 #include "tests/lockstep/gen.h"
 
-#include "cpu/vcpu.h"
-
-struct gen {
-    struct gen_random *r;
-    struct gen_item *it;
-    bool code32;
-};
+#include "tests/lockstep/emit.h"
 
 u64 gen_random(struct gen_random *r)
 {
@@ -22,153 +16,8 @@ u64 gen_random(struct gen_random *r)
     return z ^ z >> 31;
 }
 
-static unsigned below(struct gen *g, unsigned n)
-{
-    return (unsigned)(gen_random(g->r) % n);
-}
-
-static void byte(struct gen *g, unsigned b)
-{
-    g->it->bytes[g->it->len++] = (u8)b;
-}
-
-static void bytes(struct gen *g, const u8 *b, unsigned n)
-{
-    memcpy(g->it->bytes + g->it->len, b, n);
-    g->it->len += n;
-}
-#define BYTES(g, ...) bytes(g, (const u8[]){__VA_ARGS__}, sizeof((const u8[]){__VA_ARGS__}))
-
-static void value(struct gen *g, u64 v, unsigned size)
-{
-    for (unsigned i = 0; i < size; i++)
-        byte(g, (u8)(v >> 8 * i));
-}
-
-/* A register that may be written. */
-static unsigned any_reg(struct gen *g)
-{
-    static const u8 regs[] = {0, 1, 2, 3, 6, 7, 8, 9, 10, 11};
-
-    return regs[below(g, g->code32 ? 6 : 10)];
-}
-
-/* An operand size in bytes; 1 only if byte forms are allowed. */
-static unsigned any_size(struct gen *g, bool byte_too)
-{
-    unsigned k = below(g, 8);
-
-    if (byte_too && k < 2)
-        return 1;
-    if (k == 2)
-        return 2;
-    return g->code32 || k < 6 ? 4 : 8;
-}
-
-/* An interesting immediate or value. */
-static u64 any_value(struct gen *g)
-{
-    u64 x = gen_random(g->r);
-
-    switch (below(g, 6)) {
-    case 0: return x & 0xf;
-    case 1: return 0 - (x & 0xf);
-    case 2: return 1ull << (x & 63);
-    case 3: return (1ull << (x & 63)) - 1;
-    default: return x;
-    }
-}
-
-/* The ModRM operand of an instruction: register, or memory. */
-struct rm {
-    bool mem;
-    unsigned reg;
-    unsigned base;   /* pointer register */
-    bool indexed;
-    int disp;
-};
-
-static struct rm pick_rm(struct gen *g, bool mem)
-{
-    static const u8 bases[] = {R_BP, 15, 13, 12};
-    struct rm rm = {.mem = mem, .reg = any_reg(g), .base = bases[g->code32 ? 0 : below(g, 4)]};
-
-    rm.disp = (int)below(g, 4096) - 2048;
-    if (below(g, 3) == 0)
-        rm.disp = (int)below(g, 256) - 128;
-    if (below(g, 2))
-        rm.disp &= ~7;
-    rm.indexed = !g->code32 && below(g, 3) == 0;
-    return rm;
-}
-
-static void modrm(struct gen *g, unsigned reg, const struct rm *rm)
-{
-    bool small = rm->disp >= -128 && rm->disp < 128;
-
-    if (!rm->mem) {
-        byte(g, 0xc0 | (reg & 7) << 3 | (rm->reg & 7));
-        return;
-    }
-    if (rm->indexed || (rm->base & 7) == 4) {
-        byte(g, (small ? 0x44 : 0x84) | (reg & 7) << 3);
-        byte(g, below(g, 4) << 6 | (rm->indexed ? 6 : 4) << 3 | (rm->base & 7));
-    } else {
-        byte(g, (small ? 0x40 : 0x80) | (reg & 7) << 3 | (rm->base & 7));
-    }
-    value(g, (u64)(i64)rm->disp, small ? 1 : 4);
-}
-
-enum { MAP_1 = 0, MAP_0F = 0x100, MAP_38 = 0x200 };
-
-/* One instruction with ModRM; prefix 0, F2, F3 or F0. reg8: the reg operand is a byte register. */
-static void emit(struct gen *g, unsigned prefix, unsigned op, unsigned size, unsigned reg, const struct rm *rm)
-{
-    unsigned rex = (size == 8) << 3 | (reg >> 3) << 2;
-
-    if (rm->mem)
-        rex |= (rm->indexed ? 2 : 0) | rm->base >> 3;
-    else
-        rex |= rm->reg >> 3;
-    if (size == 2)
-        byte(g, 0x66);
-    if (prefix)
-        byte(g, prefix);
-    if (rex)
-        byte(g, 0x40 | rex);
-    if (op >= MAP_0F)
-        byte(g, 0x0f);
-    if (op >= MAP_38)
-        byte(g, 0x38);
-    byte(g, op & 0xff);
-    modrm(g, reg, rm);
-}
-
-/* Byte registers with REX: numbers 4 to 7 would be SPL..DIL, of which SPL and BPL must not be written. */
-static unsigned safe_reg(struct gen *g, unsigned size, unsigned reg)
-{
-    return size == 1 ? (g->code32 ? below(g, 8) : reg & 3) : reg;
-}
-
-static struct rm any_rm(struct gen *g, unsigned size)
-{
-    struct rm rm = pick_rm(g, below(g, 2));
-
-    rm.reg = safe_reg(g, size, rm.reg);
-    return rm;
-}
-
-static void undefined(struct gen *g, u32 flags)
-{
-    g->it->undefined |= flags;
-}
-
-static unsigned lock_of(struct gen *g, const struct rm *rm)
-{
-    return rm->mem && below(g, 3) == 0 ? 0xf0 : 0;
-}
-
-/* --- Kinds of items ---------------------------------------------------------------------------- */
+/* --- Kinds of items ----------------------------------------------------------------------------
+ */
 
 static void alu_flags(struct gen *g, unsigned op)
 {
@@ -182,7 +31,8 @@ static void pick_alu(struct gen *g)
     struct rm rm = any_rm(g, size);
     bool to_reg = below(g, 2);
 
-    emit(g, to_reg || op == 7 ? 0 : lock_of(g, &rm), op << 3 | (to_reg ? 2 : 0) | (size > 1), size, reg, &rm);
+    emit(g, to_reg || op == 7 ? 0 : lock_of(g, &rm), op << 3 | (to_reg ? 2 : 0) | (size > 1), size,
+         reg, &rm);
     alu_flags(g, op);
 }
 
@@ -253,7 +103,8 @@ static void pick_shift(struct gen *g)
         flags &= ~(u32)FL_OF;
     if (op >= 4 && size <= 2 && (kind == 2 || (kind == 0 && (count & 31) >= size * 8)))
         flags |= FL_CF;
-    /* Rotates through carry whose count is a multiple of 9 or 17 may or may not change CF by the manual's words: they do not. */
+    /* Rotates through carry whose count is a multiple of 9 or 17 may or may not change CF by the
+     * manual's words: they do not. */
     undefined(g, flags);
 }
 
@@ -285,7 +136,8 @@ static void pick_bt(struct gen *g)
     } else {
         struct rm low = {.reg = reg};
         if (rm.mem && size > 2)
-            emit(g, 0, MAP_0F | 0xbf, size, reg, &low); /* movsx reg, reg16: keeps the address near */
+            emit(g, 0, MAP_0F | 0xbf, size, reg,
+                 &low); /* movsx reg, reg16: keeps the address near */
         emit(g, lock, MAP_0F | 0xa3 | op << 3, size, reg, &rm);
     }
     undefined(g, FL_OF | FL_SF | FL_AF | FL_PF);
@@ -310,7 +162,8 @@ static void pick_mul(struct gen *g)
     undefined(g, FL_SF | FL_ZF | FL_AF | FL_PF);
 }
 
-/* Mostly made harmless: the high half is cleared and the divisor odd. Else #DE may end the program. */
+/* Mostly made harmless: the high half is cleared and the divisor odd. Else #DE may end the program.
+ */
 static void pick_div(struct gen *g)
 {
     unsigned size = any_size(g, true);
@@ -537,7 +390,9 @@ static void pick_frame(struct gen *g)
         break;
     case 1: BYTES(g, 0x9c, 0x9d); break;
     case 2: BYTES(g, 0x54, 0x5c); break; /* push rsp, pop rsp */
-    case 3: BYTES(g, 0x60, 0x58, 0x5b, 0x5a, 0x59, 0x83, 0xc4, 0x10); break; /* pusha, take four, drop four */
+    case 3:
+        BYTES(g, 0x60, 0x58, 0x5b, 0x5a, 0x59, 0x83, 0xc4, 0x10);
+        break; /* pusha, take four, drop four */
     default: BYTES(g, 0x60, 0x61); break;
     }
 }
@@ -584,19 +439,13 @@ static void pick_branch(struct gen *g)
     switch (below(g, 8)) {
     case 0:
     case 1:
-    case 2:
-        BYTES(g, (u8)(0x70 | below(g, 16)), (u8)skip);
-        break;
+    case 2: BYTES(g, (u8)(0x70 | below(g, 16)), (u8)skip); break;
     case 3:
         BYTES(g, 0x0f, (u8)(0x80 | below(g, 16)));
         value(g, skip, 4);
         break;
-    case 4:
-        BYTES(g, (u8)(0xe0 | below(g, 4)), (u8)skip);
-        break;
-    case 5:
-        BYTES(g, 0xeb, (u8)skip);
-        break;
+    case 4: BYTES(g, (u8)(0xe0 | below(g, 4)), (u8)skip); break;
+    case 5: BYTES(g, 0xeb, (u8)skip); break;
     case 6:
         BYTES(g, 0xe8, 0, 0, 0, 0, 0x58); /* call the next, pop it */
         return;
@@ -609,25 +458,57 @@ static void pick_branch(struct gen *g)
         byte(g, i & 1 ? 0xf8 : 0xf5);
 }
 
+/* What ends most blocks: a comparison and a branch on it, which the interpreter fuses. */
+static void pick_compare_branch(struct gen *g)
+{
+    static void (*const compare[])(struct gen * g) = {pick_alu,  pick_alu_imm, pick_acc_imm,
+                                                      pick_test, pick_test,    pick_unary};
+    unsigned cond = below(g, 16);
+
+    compare[below(g, ARRAY_SIZE(compare))](g);
+    BYTES(g, (u8)(0x70 | cond), 1, 0xf5);
+}
+
 /* Instructions that only 32-bit code has. */
 static void pick_old(struct gen *g)
 {
     switch (below(g, 7)) {
-    case 0: BYTES(g, 0x27); undefined(g, FL_OF); break;
-    case 1: BYTES(g, 0x2f); undefined(g, FL_OF); break;
-    case 2: BYTES(g, 0x37); undefined(g, FL_OF | FL_SF | FL_ZF | FL_PF); break;
-    case 3: BYTES(g, 0x3f); undefined(g, FL_OF | FL_SF | FL_ZF | FL_PF); break;
-    case 4: BYTES(g, 0xd4, (u8)(1 + below(g, 255))); undefined(g, FL_OF | FL_AF | FL_CF); break;
-    case 5: BYTES(g, 0xd5, (u8)below(g, 256)); undefined(g, FL_OF | FL_AF | FL_CF); break;
+    case 0:
+        BYTES(g, 0x27);
+        undefined(g, FL_OF);
+        break;
+    case 1:
+        BYTES(g, 0x2f);
+        undefined(g, FL_OF);
+        break;
+    case 2:
+        BYTES(g, 0x37);
+        undefined(g, FL_OF | FL_SF | FL_ZF | FL_PF);
+        break;
+    case 3:
+        BYTES(g, 0x3f);
+        undefined(g, FL_OF | FL_SF | FL_ZF | FL_PF);
+        break;
+    case 4:
+        BYTES(g, 0xd4, (u8)(1 + below(g, 255)));
+        undefined(g, FL_OF | FL_AF | FL_CF);
+        break;
+    case 5:
+        BYTES(g, 0xd5, (u8)below(g, 256));
+        undefined(g, FL_OF | FL_AF | FL_CF);
+        break;
     default: BYTES(g, (u8)(0x40 | below(g, 2) << 3 | any_reg(g))); break;
     }
 }
 
 static void (*const kinds[])(struct gen *g) = {
-    pick_alu, pick_alu, pick_alu, pick_alu_imm, pick_alu_imm, pick_acc_imm, pick_test, pick_unary, pick_shift, pick_shift,
-    pick_shld, pick_bt, pick_mul, pick_div, pick_mov, pick_mov, pick_mov_imm, pick_movx, pick_lea, pick_cond, pick_cond,
-    pick_exchange, pick_cmpxchg8b, pick_bits, pick_swap, pick_convert, pick_flag, pick_push, pick_push, pick_frame,
-    pick_string, pick_xlat, pick_branch, pick_branch, pick_old,
+    pick_alu,    pick_alu,     pick_alu,    pick_alu_imm,  pick_alu_imm,        pick_acc_imm,
+    pick_test,   pick_unary,   pick_shift,  pick_shift,    pick_shld,           pick_bt,
+    pick_mul,    pick_div,     pick_mov,    pick_mov,      pick_mov_imm,        pick_movx,
+    pick_lea,    pick_cond,    pick_cond,   pick_exchange, pick_cmpxchg8b,      pick_bits,
+    pick_swap,   pick_convert, pick_flag,   pick_push,     pick_push,           pick_frame,
+    pick_string, pick_xlat,    pick_branch, pick_branch,   pick_compare_branch, pick_compare_branch,
+    pick_old,
 };
 
 static void clear_undefined(struct gen *g)

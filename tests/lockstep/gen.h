@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random integer programs for the lockstep test: a list of items, each an instruction or a few that belong
- * together, followed by the instructions that clear the flags it leaves undefined. Any sublist of a program is a program too,
- * which is what shrinking needs. Registers that hold pointers (RBP, R12, R13, R15, the index R14, RSP) are
- * never a destination.
+ * Random integer programs for the lockstep test: a list of items, each an instruction or a few that
+ * belong together, followed by the instructions that clear the flags it leaves undefined. Any
+ * sublist of a program is a program too, which is what shrinking needs. Registers that hold
+ * pointers (RBP, R12, R13, R15, the index R14, RSP) are never a destination.
  */
 #ifndef X86SIM_TESTS_LOCKSTEP_GEN_H
 #define X86SIM_TESTS_LOCKSTEP_GEN_H
@@ -16,7 +16,8 @@
 struct gen_item {
     u8 bytes[GEN_ITEM_BYTES];
     unsigned len;
-    u32 undefined; /* EFLAGS bits this item leaves undefined; cleared by its own last instructions */
+    u32 undefined; /* EFLAGS bits this item leaves undefined; cleared by its own last instructions
+                    */
 };
 
 struct gen_program {

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lockstep: random integer programs run on the host CPU, on the interpreter in blocks, and on the interpreter one
- * instruction at a time, from the same registers and memory; registers, flags, memory and the final exception must agree.
+ * Lockstep: random integer programs run on the host CPU, on the interpreter in blocks, and on the
+ * interpreter one instruction at a time, from the same registers and memory; registers, flags,
+ * memory and the final exception must agree.
  *
  *     lockstep [--seed N] [--count N] [--items N]
  *
- * Program i is made from seed + i alone. A failing one is shrunk by leaving items out and printed with the
- * command that repeats it. 64-bit code, and 32-bit code where the host runs it. The last line is "lockstep: P passed, F failed".
+ * Program i is made from seed + i alone. A failing one is shrunk by leaving items out and printed
+ * with the command that repeats it. 64-bit code, and 32-bit code where the host runs it. The last
+ * line is "lockstep: P passed, F failed".
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,7 +91,8 @@ static bool same(const struct outcome *a, const struct outcome *b, bool code32)
         if (a->s.gpr[i] != b->s.gpr[i])
             return false;
     }
-    return a->vector == b->vector && a->s.rip == b->s.rip && a->s.flags == b->s.flags && !memcmp(&a->m, &b->m, sizeof(a->m));
+    return a->vector == b->vector && a->s.rip == b->s.rip && a->s.flags == b->s.flags &&
+           !memcmp(&a->m, &b->m, sizeof(a->m));
 }
 
 /* Does the program fail? Fills outcomes. */
@@ -97,7 +100,8 @@ static bool fails(const struct gen_program *p, u64 seed)
 {
     for (unsigned e = 0; e < ENGINES; e++)
         run(p, seed, e, &outcomes[e]);
-    return !same(&outcomes[HOST], &outcomes[BLOCKS], p->code32) || !same(&outcomes[HOST], &outcomes[STEPS], p->code32);
+    return !same(&outcomes[HOST], &outcomes[BLOCKS], p->code32) ||
+           !same(&outcomes[HOST], &outcomes[STEPS], p->code32);
 }
 
 static void shrink(struct gen_program *p, u64 seed)
@@ -118,7 +122,8 @@ static void shrink(struct gen_program *p, u64 seed)
 static void print_difference(const struct outcome *a, const struct outcome *b, const char *name)
 {
     if (a->vector != b->vector || a->s.rip != b->s.rip)
-        printf("    host: vector %d at %#lx; %s: vector %d at %#lx\n", a->vector, a->s.rip, name, b->vector, b->s.rip);
+        printf("    host: vector %d at %#lx; %s: vector %d at %#lx\n", a->vector, a->s.rip, name,
+               b->vector, b->s.rip);
     if (a->s.flags != b->s.flags)
         printf("    host: flags %#lx; %s: %#lx\n", a->s.flags, name, b->s.flags);
     for (unsigned i = 0; i < 16; i++) {
@@ -142,13 +147,15 @@ static void print_failure(const struct gen_program *p, u64 seed, unsigned items)
     char text[96];
 
     start_state(&s, &m, seed, p->code32);
-    printf("FAIL program %lu (%d-bit); again: lockstep --seed %lu --count 1 --items %u\n", seed, p->code32 ? 32 : 64, seed, items);
+    printf("FAIL program %lu (%d-bit); again: lockstep --seed %lu --count 1 --items %u\n", seed,
+           p->code32 ? 32 : 64, seed, items);
     for (unsigned i = 0; i < 16; i++)
         printf("    r%-2u %016lx%s", i, s.gpr[i], i % 4 == 3 ? "\n" : "");
     printf("    flags %#lx\n", s.flags);
     write_code(p);
     for (const u8 *at = (const u8 *)FLAT_CODE; at[0] != 0x0f || at[1] != 0x0b;) {
-        unsigned n = insn_disassemble(text, sizeof(text), p->code32 ? CODE_32 : CODE_64, at, 15, rip);
+        unsigned n =
+            insn_disassemble(text, sizeof(text), p->code32 ? CODE_32 : CODE_64, at, 15, rip);
         printf("    %#lx: %s\n", rip, text);
         at += n;
         rip += n;
@@ -173,7 +180,8 @@ int main(int argc, char **argv)
     bool has_code32;
 
     if (items < 1 || items > GEN_ITEMS_MAX || !flat_create()) {
-        fprintf(stderr, "lockstep: --items must be 1 to %d, and memory at %#llx free\n", GEN_ITEMS_MAX, FLAT_BASE);
+        fprintf(stderr, "lockstep: --items must be 1 to %d, and memory at %#llx free\n",
+                GEN_ITEMS_MAX, FLAT_BASE);
         return 2;
     }
     has_code32 = flat_host_has_code32();

@@ -31,7 +31,7 @@ u64 fpu_random(void)
     return random_state * 0x2545f4914f6cdd1dull;
 }
 
-/* --- The vCPU ----------------------------------------------------------------------------------- */
+/* --- The vCPU --------------------------------------------------------------------------------- */
 
 struct vcpu *fpu_vcpu(void)
 {
@@ -158,7 +158,7 @@ int fpu_fixture_run(const u8 *insn, unsigned len, struct native_state *s)
     return vector;
 }
 
-/* --- Random states ------------------------------------------------------------------------------ */
+/* --- Random states ---------------------------------------------------------------------------- */
 
 void fpu_random_f80(u8 *to)
 {
@@ -283,7 +283,7 @@ void fpu_random_state(struct native_state *s)
     }
 }
 
-/* --- Cases on both ------------------------------------------------------------------------------ */
+/* --- Cases on both ---------------------------------------------------------------------------- */
 
 void fpu_run_both(const u8 *insn, unsigned len, const struct native_state *before,
                   struct fpu_outcome *ours, struct fpu_outcome *host)

@@ -171,6 +171,9 @@ long:
     movb $0xee, IDT + 0x35 * 16 + 5
     movq $STACK0 - 0x200, TSS + 4
     movq $IST1, TSS + 36
+    movq $IST1 - 0x100, TSS + 44
+    movb $2, IDT + 8 * 16 + 4
+    movb $2, IDT + 12 * 16 + 4
     movl $0x8000, TSS + 36 + 48 + 4
     movw $0x68, TSS + 0x66
     movb $0xff, TSS + 0x87
@@ -226,8 +229,9 @@ pages:
 p1: TRY p2
     movl %eax, 4(%r15)
     REC $2
-p2: movb $0xc3, 8(%r15)
-    TRY p3
+p2: TRY p2b
+    movb $0xc3, 8(%r15)
+p2b: TRY p3
     leaq 8(%r15), %rax
     call *%rax
     REC $3
@@ -259,7 +263,7 @@ p6: addl $0x1000, %r15d
     REC PD + 8
     REC PDPT
     REC PML4
-    cmpl $0, mode
+    nop
 touches:
     /* WP, SMEP, SMAP */
     movq %cr0, %rax
@@ -322,7 +326,6 @@ i_\n: movq SAVESP, %rsp
 u_int\n: int $\n
 j_\n:
     .endr
-    int3
     TRY b1
     int3
 b1: TRY b2
@@ -346,8 +349,6 @@ b5: movq %dr6, %rax
 /* --- Faults during delivery ------------------------------------------------------------------------- */
     TRY f1
     movl $WIN + 0x4ff8, %esp               /* a stack that is not there: page fault, again: double fault */
-    movb $2, IDT + 8 * 16 + 4              /* its handler has a stack of its own */
-    movq $IST1 - 0x100, TSS + 44
     ud2
 f1: movq %cr2, %rax
     REC %eax
@@ -360,7 +361,6 @@ f2: movq %cr2, %rax
     movb $0, IDT + 14 * 16 + 4
     TRY f3
     movabsq $0x800000000000, %rsp          /* stack fault in delivery: benign, so #SS; its stack is bad too */
-    movb $2, IDT + 12 * 16 + 4
     ud2
 f3: TRY f4
     movabsq $0x800000000000, %rsp
@@ -663,10 +663,10 @@ c8: TRY c9
 u_sgdt: sgdt -16(%rsp)
     movzwl -16(%rsp), %eax
     int $0x30
-c9: movq %cr4, %rax
+c9: TRY c10
+    movq %cr4, %rax
     orl $0x800, %eax
     movq %rax, %cr4
-    TRY c10
     USERGO u_umip, 0x202
 u_umip: smsw %eax
 c10: TRY c11
@@ -676,7 +676,7 @@ c10: TRY c11
     USERGO u_tsc, 0x202
 u_tsc: rdtsc
 c11: TRY c12
-    lidt zero                              /* no IDT: the fault becomes a shutdown; so restore it */
+    lidt A(zero)                              /* no IDT: the fault becomes a shutdown; so restore it */
     lidt A(idtr)
     REC $0x1d7
 c12:
@@ -688,7 +688,6 @@ c12:
     hlt
     .balign 8
 zero: .long 0, 0, 0, 0
-mode: .long 0
 
 /* --- Handlers -------------------------------------------------------------------------------------------- */
     .balign 16

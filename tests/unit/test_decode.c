@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The instruction decoder: fields of decoded instructions in all three code modes, prefixes, immediates, what is
- * refused and how, and that a prefix of an instruction always asks for more bytes. Expected values follow Intel SDM
- * vol. 2 ch. 2 and app. A.
+ * The instruction decoder: fields of decoded instructions in all three code modes, prefixes,
+ * immediates, what is refused and how, and that a prefix of an instruction always asks for more
+ * bytes. Expected values follow Intel SDM vol. 2 ch. 2 and app. A.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -20,7 +20,8 @@ static void registers_and_sizes(void)
 
     CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x4d, 0x01, 0xc8), 0); /* add r8, r9 */
     CU_ASSERT(in.len == 3 && in.map == M1 && in.opcode == 0x01 && in.rex == 0x4d);
-    CU_ASSERT(in.has_modrm && in.mod == 3 && in.reg == 9 && in.rm == 8 && in.osize == 8 && in.asize == 8);
+    CU_ASSERT(in.has_modrm && in.mod == 3 && in.reg == 9 && in.rm == 8 && in.osize == 8 &&
+              in.asize == 8);
     CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x66, 0x01, 0xc8), 0);
     CU_ASSERT(in.osize == 2 && in.p66 && !in.rex);
     CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x66, 0x48, 0x01, 0xc8), 0);
@@ -46,7 +47,8 @@ static void addresses_16(void)
     CU_ASSERT_EQUAL(DECODE(&in, CODE_16, 0x8b, 0x42, 0xfe), 0); /* mov ax, [bp+si-2] */
     CU_ASSERT(in.base == R_BP && in.index == R_SI && in.disp == -2 && in.seg == SEG_SS);
     CU_ASSERT_EQUAL(DECODE(&in, CODE_16, 0x8b, 0x06, 0x34, 0x12), 0); /* [1234] */
-    CU_ASSERT(in.base == UREG_ZERO && in.index == UREG_ZERO && (u16)in.disp == 0x1234 && in.seg == SEG_DS);
+    CU_ASSERT(in.base == UREG_ZERO && in.index == UREG_ZERO && (u16)in.disp == 0x1234 &&
+              in.seg == SEG_DS);
     CU_ASSERT_EQUAL(DECODE(&in, CODE_16, 0x26, 0x8b, 0x01), 0); /* es:[bx+di] */
     CU_ASSERT(in.base == R_BX && in.index == R_DI && in.seg == SEG_ES && in.len == 3);
 }
@@ -55,8 +57,10 @@ static void addresses_32_64(void)
 {
     struct insn in;
 
-    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x4a, 0x8b, 0x44, 0xa5, 0x08), 0); /* mov rax, [rbp+r12*4+8] */
-    CU_ASSERT(in.base == R_BP && in.index == 12 && in.shift == 2 && in.disp == 8 && in.seg == SEG_SS);
+    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x4a, 0x8b, 0x44, 0xa5, 0x08),
+                    0); /* mov rax, [rbp+r12*4+8] */
+    CU_ASSERT(in.base == R_BP && in.index == 12 && in.shift == 2 && in.disp == 8 &&
+              in.seg == SEG_SS);
     CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x8b, 0x04, 0x24), 0); /* [rsp] */
     CU_ASSERT(in.base == R_SP && in.index == UREG_ZERO && in.seg == SEG_SS);
     CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x41, 0x8b, 0x45, 0x00), 0); /* [r13]: not the stack */
@@ -66,7 +70,8 @@ static void addresses_32_64(void)
     CU_ASSERT_EQUAL(DECODE(&in, CODE_32, 0x8b, 0x05, 0xfc, 0xff, 0xff, 0xff), 0);
     CU_ASSERT(!in.rip_relative && in.disp == -4);
     CU_ASSERT_EQUAL(DECODE(&in, CODE_32, 0x8b, 0x04, 0x8d, 0x10, 0, 0, 0), 0); /* [ecx*4+16] */
-    CU_ASSERT(in.base == UREG_ZERO && in.index == R_CX && in.shift == 2 && in.disp == 16 && in.seg == SEG_DS);
+    CU_ASSERT(in.base == UREG_ZERO && in.index == R_CX && in.shift == 2 && in.disp == 16 &&
+              in.seg == SEG_DS);
     CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x48, 0xa1, 1, 2, 3, 4, 5, 6, 7, 8), 0); /* moffs */
     CU_ASSERT(!in.has_modrm && (u64)in.disp == 0x0807060504030201 && in.seg == SEG_DS);
     CU_ASSERT_EQUAL(DECODE(&in, CODE_32, 0xa1, 0, 0, 0, 0x80), 0);
@@ -79,7 +84,8 @@ static void segments(void)
 
     CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x65, 0x8b, 0x45, 0x00), 0);
     CU_ASSERT_EQUAL(in.seg, SEG_GS);
-    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x65, 0x2e, 0x8b, 0x03), 0); /* CS is ignored there, GS stays */
+    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x65, 0x2e, 0x8b, 0x03),
+                    0); /* CS is ignored there, GS stays */
     CU_ASSERT_EQUAL(in.seg, SEG_GS);
     CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x36, 0x8b, 0x03), 0);
     CU_ASSERT_EQUAL(in.seg, SEG_DS);
@@ -105,7 +111,8 @@ static void immediates(void)
     CU_ASSERT_EQUAL(in.imm, 0xf0);
     CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0xc8, 0x00, 0x80, 0x1f), 0); /* enter */
     CU_ASSERT(in.imm == 0x8000 && in.imm2 == 0x1f);
-    CU_ASSERT_EQUAL(DECODE(&in, CODE_32, 0xea, 0xf0, 0xff, 0xff, 0xff, 0x00, 0xf0), 0); /* jmp far */
+    CU_ASSERT_EQUAL(DECODE(&in, CODE_32, 0xea, 0xf0, 0xff, 0xff, 0xff, 0x00, 0xf0),
+                    0); /* jmp far */
     CU_ASSERT(in.imm == 0xfffffff0 && in.imm2 == 0xf000);
     CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x0f, 0x84, 0xf0, 0xff, 0xff, 0xff), 0);
     CU_ASSERT_EQUAL(in.imm, (u64)-16);
@@ -125,7 +132,8 @@ static void prefixes(void)
     CU_ASSERT(in.pf2 && !in.pf3);
     CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0xf0, 0x48, 0x01, 0x03), 0);
     CU_ASSERT(in.lock);
-    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0xf0, 0x48, 0x01, 0xc3), -EILSEQ); /* register destination */
+    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0xf0, 0x48, 0x01, 0xc3),
+                    -EILSEQ); /* register destination */
     CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0xf0, 0x48, 0x03, 0x03), -EILSEQ); /* memory source */
     CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0xf0, 0x48, 0x89, 0x03), -EILSEQ); /* MOV */
     CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0xf0, 0x0f, 0xa3, 0x03), -EILSEQ); /* BT */
@@ -141,9 +149,10 @@ static void hint_space(void)
     CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0xf3, 0x48, 0x0f, 0x1e, 0xc8), 0); /* RDSSPQ */
     CU_ASSERT_EQUAL(in.opcode, 0x1e);
     CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0xf3, 0x0f, 0x1b, 0x00), 0); /* BNDMK */
-    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x66, 0x0f, 0x1a, 0xff), 0); /* BNDMOV with a register that MPX lacks */
-    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x0f, 0x1c, 0x00), 0);       /* CLDEMOTE */
-    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0xf3, 0x0f, 0x09), 0);       /* WBNOINVD */
+    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x66, 0x0f, 0x1a, 0xff),
+                    0); /* BNDMOV with a register that MPX lacks */
+    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x0f, 0x1c, 0x00), 0); /* CLDEMOTE */
+    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0xf3, 0x0f, 0x09), 0); /* WBNOINVD */
     CU_ASSERT_EQUAL(in.opcode, 0x09);
     CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0xf3, 0x0f, 0xbc, 0xc1), 0); /* TZCNT */
     CU_ASSERT(in.opcode == 0xbc && in.pf3);
@@ -157,14 +166,16 @@ static void refused(void)
 {
     struct insn in;
 
-    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x06), -EILSEQ);                         /* push es */
-    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0xc5, 0xf8, 0x77), -EILSEQ);             /* VZEROUPPER */
-    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x62, 0xf1, 0x7c, 0x48, 0x58, 0xc1), -EILSEQ); /* EVEX VADDPS */
-    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x0f, 0x0f, 0xc1, 0x9e), -EILSEQ);       /* 3DNow! PFADD */
-    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x8f, 0xe8, 0x78, 0xc0, 0xc1, 1), -EILSEQ); /* XOP VPROTB */
-    CU_ASSERT_EQUAL(DECODE(&in, CODE_32, 0x62, 0x08), 0);                         /* BOUND */
-    CU_ASSERT_EQUAL(DECODE(&in, CODE_32, 0xc4, 0x08), 0);                         /* LES */
-    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x8e, 0xc8), -EILSEQ);                   /* mov cs, eax */
+    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x06), -EILSEQ);             /* push es */
+    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0xc5, 0xf8, 0x77), -EILSEQ); /* VZEROUPPER */
+    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x62, 0xf1, 0x7c, 0x48, 0x58, 0xc1),
+                    -EILSEQ);                                               /* EVEX VADDPS */
+    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x0f, 0x0f, 0xc1, 0x9e), -EILSEQ); /* 3DNow! PFADD */
+    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x8f, 0xe8, 0x78, 0xc0, 0xc1, 1),
+                    -EILSEQ);                                   /* XOP VPROTB */
+    CU_ASSERT_EQUAL(DECODE(&in, CODE_32, 0x62, 0x08), 0);       /* BOUND */
+    CU_ASSERT_EQUAL(DECODE(&in, CODE_32, 0xc4, 0x08), 0);       /* LES */
+    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x8e, 0xc8), -EILSEQ); /* mov cs, eax */
 }
 
 static void too_long(void)
@@ -184,7 +195,8 @@ static void too_long(void)
     CU_ASSERT_EQUAL(insn_decode(&in, CODE_64, b, 0), -EAGAIN);
 }
 
-/* Random bytes: an instruction decodes the same from exactly its bytes, and each shorter prefix asks for more. */
+/* Random bytes: an instruction decodes the same from exactly its bytes, and each shorter prefix
+ * asks for more. */
 static void prefixes_of_random_instructions(void)
 {
     u64 x = 88172645463325252ull;
@@ -218,7 +230,8 @@ static void text(void)
 {
     char t[64];
 
-    CU_ASSERT_EQUAL(insn_disassemble(t, sizeof(t), CODE_64, (const u8[]){0xeb, 0xfe}, 2, 0x1000), 2);
+    CU_ASSERT_EQUAL(insn_disassemble(t, sizeof(t), CODE_64, (const u8[]){0xeb, 0xfe}, 2, 0x1000),
+                    2);
     CU_ASSERT_STRING_EQUAL(t, "jmp 0x0000000000001000");
     CU_ASSERT_EQUAL(insn_disassemble(t, sizeof(t), CODE_32, (const u8[]){0x01, 0xd8}, 2, 0), 2);
     CU_ASSERT_STRING_EQUAL(t, "add eax, ebx");
@@ -226,5 +239,6 @@ static void text(void)
     CU_ASSERT_STRING_EQUAL(t, "(bad)");
 }
 
-TEST_SUITE(decode, TEST(registers_and_sizes), TEST(addresses_16), TEST(addresses_32_64), TEST(segments), TEST(immediates),
-           TEST(prefixes), TEST(hint_space), TEST(refused), TEST(too_long), TEST(prefixes_of_random_instructions), TEST(text));
+TEST_SUITE(decode, TEST(registers_and_sizes), TEST(addresses_16), TEST(addresses_32_64),
+           TEST(segments), TEST(immediates), TEST(prefixes), TEST(hint_space), TEST(refused),
+           TEST(too_long), TEST(prefixes_of_random_instructions), TEST(text));

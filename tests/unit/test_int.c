@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the host comparison (tests/lockstep) cannot reach: 16-bit code with segments, limits and wrapping, repeated
- * string instructions that stop at a budget or a fault, POPF by privilege, faults that must leave no trace.
+ * What the host comparison (tests/lockstep) cannot reach: 16-bit code with segments, limits and
+ * wrapping, repeated string instructions that stop at a budget or a fault, POPF by privilege,
+ * faults that must leave no trace.
  */
 #include "cpu/block.h"
 #include "tests/lib/flat.h"
@@ -11,7 +12,9 @@ static void put(gla_t at, const u8 *b, unsigned n)
 {
     memcpy((void *)at, b, n);
 }
-#define CODE(...) put(FLAT_CODE, (const u8[]){__VA_ARGS__, 0x0f, 0x0b}, sizeof((const u8[]){__VA_ARGS__, 0x0f, 0x0b}))
+#define CODE(...)                                                                                  \
+    put(FLAT_CODE, (const u8[]){__VA_ARGS__, 0x0f, 0x0b},                                          \
+        sizeof((const u8[]){__VA_ARGS__, 0x0f, 0x0b}))
 
 static struct vcpu *fresh(void)
 {
@@ -29,7 +32,8 @@ static struct vcpu *fresh(void)
     return v;
 }
 
-/* Real mode: 64 KiB segments based in the arena (as after a mode switch; the selectors play no part). */
+/* Real mode: 64 KiB segments based in the arena (as after a mode switch; the selectors play no
+ * part). */
 static struct vcpu *fresh_real(void)
 {
     struct vcpu *v = fresh();
@@ -63,7 +67,8 @@ static u32 data32(u64 offset)
     return load_le32((const void *)(FLAT_DATA + offset));
 }
 
-/* --- 16-bit code ------------------------------------------------------------------------------- */
+/* --- 16-bit code -------------------------------------------------------------------------------
+ */
 
 static void stack_16(void)
 {
@@ -71,7 +76,8 @@ static void stack_16(void)
 
     v->r[R_SP] = 0xabcd0002; /* SP = 2: the upper half must survive */
     v->r[R_AX] = 0x11112222;
-    CODE(0x50, 0x50, 0x66, 0x50, 0x5b, 0x59); /* push ax; push ax (wraps); push eax; pop bx; pop cx */
+    CODE(0x50, 0x50, 0x66, 0x50, 0x5b,
+         0x59); /* push ax; push ax (wraps); push eax; pop bx; pop cx */
     CU_ASSERT_EQUAL(run(32), VEC_UD);
     CU_ASSERT_EQUAL(v->r[R_SP], 0xabcdfffe);
     CU_ASSERT_EQUAL(v->r[R_BX], 0x2222);
@@ -116,7 +122,8 @@ static void calls_and_loops_16(void)
     struct vcpu *v = fresh_real();
 
     v->r[R_CX] = 0xffff0003;
-    CODE(0x40, 0xe2, 0xfd, 0xe8, 0x02, 0x00, 0x0f, 0x0b, 0x43, 0xc3); /* inc ax; loop; call +2; ud2; inc bx; ret */
+    CODE(0x40, 0xe2, 0xfd, 0xe8, 0x02, 0x00, 0x0f, 0x0b, 0x43,
+         0xc3); /* inc ax; loop; call +2; ud2; inc bx; ret */
     CU_ASSERT_EQUAL(run(32), VEC_UD);
     CU_ASSERT_EQUAL(v->rip, 6);
     CU_ASSERT_EQUAL(v->r[R_AX], 3);
@@ -184,7 +191,8 @@ static void bound_and_into(void)
     CU_ASSERT_EQUAL(run(32), VEC_DE);
 }
 
-/* --- Repeated strings -------------------------------------------------------------------------- */
+/* --- Repeated strings --------------------------------------------------------------------------
+ */
 
 static void rep_counts(void)
 {
@@ -197,7 +205,8 @@ static void rep_counts(void)
     CODE(0xf3, 0xaa);
     CU_ASSERT_EQUAL(flat_execute(1, 32, 0), -1);
     CU_ASSERT(v->r[R_CX] == 0 && v->r[R_DI] == FLAT_DATA + 0xff0 + 100 && v->rip == FLAT_CODE + 2);
-    CU_ASSERT_EQUAL(before - v->p.budget.left, 99); /* the block's own charge is the last iteration */
+    CU_ASSERT_EQUAL(before - v->p.budget.left,
+                    99); /* the block's own charge is the last iteration */
     CU_ASSERT(data32(0xfee) == 0x5a5a0000 && data32(0x1052) == 0x00005a5a);
 
     v = fresh(); /* count 0: nothing, and nothing charged beyond the block */
@@ -282,7 +291,8 @@ static void rep_wraps(void)
     CU_ASSERT_EQUAL(load_le16((void *)(FLAT_DATA + 0xfffe)), 0x3333);
 }
 
-/* --- Flags and privilege ----------------------------------------------------------------------- */
+/* --- Flags and privilege -----------------------------------------------------------------------
+ */
 
 static u32 popf_at(unsigned cpl, unsigned iopl, u32 popped)
 {
@@ -338,7 +348,8 @@ static void v86_flags(void)
     CU_ASSERT_EQUAL(v->rflags & (FL_IF | FL_VIF | FL_VM), FL_IF | FL_VM);
 }
 
-/* --- Faults leave no trace --------------------------------------------------------------------- */
+/* --- Faults leave no trace ---------------------------------------------------------------------
+ */
 
 static void no_commit_before_a_fault(void)
 {
@@ -392,7 +403,8 @@ static void no_commit_before_a_fault(void)
 /* A bad stack address is #SS, not #GP, in 64-bit code too. */
 static void stack_faults_64(void)
 {
-    static const u8 codes[][4] = {{0x50}, {0x58}, {0x6a, 1}, {0xe8, 0, 0, 0}, {0xc3}, {0xc9}, {0x8b, 0x04, 0x24}, {0x8b, 0x45, 0}};
+    static const u8 codes[][4] = {{0x50}, {0x58}, {0x6a, 1},          {0xe8, 0, 0, 0},
+                                  {0xc3}, {0xc9}, {0x8b, 0x04, 0x24}, {0x8b, 0x45, 0}};
 
     for (unsigned i = 0; i < ARRAY_SIZE(codes); i++) {
         struct vcpu *v = fresh();
@@ -405,6 +417,7 @@ static void stack_faults_64(void)
     }
 }
 
-TEST_SUITE(integer, TEST(stack_16), TEST(addresses_wrap), TEST(calls_and_loops_16), TEST(enter_16), TEST(bound_and_into),
-           TEST(rep_counts), TEST(rep_stops_at_the_budget), TEST(rep_single_steps), TEST(rep_faults), TEST(rep_wraps),
-           TEST(popf_by_privilege), TEST(v86_flags), TEST(no_commit_before_a_fault), TEST(stack_faults_64));
+TEST_SUITE(integer, TEST(stack_16), TEST(addresses_wrap), TEST(calls_and_loops_16), TEST(enter_16),
+           TEST(bound_and_into), TEST(rep_counts), TEST(rep_stops_at_the_budget),
+           TEST(rep_single_steps), TEST(rep_faults), TEST(rep_wraps), TEST(popf_by_privilege),
+           TEST(v86_flags), TEST(no_commit_before_a_fault), TEST(stack_faults_64));

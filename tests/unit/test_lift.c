@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lifting: the layout that lifters compute micro-op ids from, rows chosen by feature and mode, reduction of segments,
- * dead flags, and that every instruction the decoder knows lifts to a well-formed sequence.
+ * Lifting: the layout that lifters compute micro-op ids from, rows chosen by feature and mode,
+ * reduction of segments, dead flags, and that every instruction the decoder knows lifts to a
+ * well-formed sequence.
  */
 #include <stdio.h>
 
@@ -156,6 +157,27 @@ static void dead_flags(void)
     CU_ASSERT_STRING_EQUAL(name(0), "ADD_RR32");
 }
 
+static bool is_fused(unsigned i)
+{
+    return u[i].fn != uop_table[u[i].op].fn;
+}
+
+static void fused_branches(void)
+{
+    LIFT(KEY64, 0, 0x39, 0xd8, 0x74, 0x00); /* cmp eax, ebx; je */
+    CU_ASSERT(is_fused(0) && !is_fused(1));
+    LIFT(KEY64, 0, 0x48, 0x83, 0x3b, 0x05, 0x7f, 0x00); /* cmp qword [rbx], 5; jg */
+    CU_ASSERT(is_fused(0));
+    LIFT(KEY64, 0, 0x39, 0xd8, 0x90, 0x74, 0x00); /* something between */
+    CU_ASSERT(!is_fused(0) && !is_fused(1));
+    LIFT(KEY64, 0, 0x39, 0xd8, 0x7a, 0x00); /* jp: not among them */
+    CU_ASSERT(!is_fused(0));
+    LIFT(KEY64, 0, 0x11, 0xd8, 0x74, 0x00); /* adc: neither */
+    CU_ASSERT(!is_fused(0));
+    LIFT(KEY32 & ~KEY_FLAT, 0, 0x39, 0xd8, 0x74, 0x00); /* the target needs a check */
+    CU_ASSERT(!is_fused(0));
+}
+
 static void branches(void)
 {
     LIFT(KEY64, 0, 0x74, 0xfe);
@@ -176,17 +198,20 @@ static void branches(void)
     CU_ASSERT(!ended && u[0].op == UOP_STRING && u[0].osize == 4);
 }
 
-/* Whatever the decoder accepts lifts to 1..16 micro-ops of known kinds, the last of an ending instruction being able to end. */
+/* Whatever the decoder accepts lifts to 1..16 micro-ops of known kinds, the last of an ending
+ * instruction being able to end. */
 static void everything_lifts(void)
 {
-    static const u32 keys[] = {KEY64, KEY32, CODE_16, CODE_16 | KEY_PE | KEY_V86, CODE_32 | KEY_PE | KEY_SS32};
+    static const u32 keys[] = {KEY64, KEY32, CODE_16, CODE_16 | KEY_PE | KEY_V86,
+                               CODE_32 | KEY_PE | KEY_SS32};
     u64 x = 88172645463325252ull;
 
     for (unsigned i = 0; i < 60000; i++) {
         struct insn in;
         u8 b[15];
         u32 key = keys[i % ARRAY_SIZE(keys)];
-        struct lift_state l = {.in = &in, .key = key, .features = i & 1 ? ALL_FEATURES : 0, .out = u, .rip = 0x1000};
+        struct lift_state l = {
+            .in = &in, .key = key, .features = i & 1 ? ALL_FEATURES : 0, .out = u, .rip = 0x1000};
         unsigned n;
 
         for (unsigned k = 0; k < sizeof(b); k++) {
@@ -212,5 +237,6 @@ static void everything_lifts(void)
     }
 }
 
-TEST_SUITE(lift, TEST(families_lie_as_expected), TEST(rows_follow_features), TEST(segments_are_reduced), TEST(dead_flags),
-           TEST(branches), TEST(everything_lifts));
+TEST_SUITE(lift, TEST(families_lie_as_expected), TEST(rows_follow_features),
+           TEST(segments_are_reduced), TEST(dead_flags), TEST(branches), TEST(fused_branches),
+           TEST(everything_lifts));

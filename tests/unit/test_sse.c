@@ -599,8 +599,7 @@ static void rounding_up_to_normal_underflows(void)
         host = s;
         CU_ASSERT_EQUAL(native_run(cases[i].bytes, 4, &host), -1);
         load_state(&s);
-        CU_ASSERT_TRUE_FATAL(
-            lift(u, cases[i].bytes, 4, CODE_64, KEY_SSE | KEY_FLAT | KEY_PE, &n));
+        CU_ASSERT_TRUE_FATAL(lift(u, cases[i].bytes, 4, CODE_64, KEY_SSE | KEY_FLAT | KEY_PE, &n));
         CU_ASSERT_EQUAL(run(u), -1);
         CU_ASSERT_EQUAL(vcpu->fpu.mxcsr, host.fx.mxcsr);
         CU_ASSERT_EQUAL(host.fx.mxcsr & 0x10, 0x10);
@@ -675,4 +674,5 @@ static void approximations_are_within_bounds(void)
 
 TEST_SUITE(sse, TEST(every_row_agrees_with_the_host), TEST(other_modes_lift_the_same),
            TEST(unusable_sse_raises), TEST(unmasked_without_osxmmexcpt_is_ud),
-           TEST(rounding_up_to_normal_underflows), TEST(alignment_check_raises), TEST(approximations_are_within_bounds));
+           TEST(rounding_up_to_normal_underflows), TEST(alignment_check_raises),
+           TEST(approximations_are_within_bounds));

@@ -162,7 +162,7 @@ static void any_operands(void)
         run(&functions[i], true, 2);
 }
 
-/* --- Correct rounding --------------------------------------------------------------------------- */
+/* --- Correct rounding ------------------------------------------------------------------------- */
 
 static void to_mpfr(mpfr_t m, struct f80 a)
 {
