@@ -68,6 +68,17 @@ static void read_raw(struct vcpu *v, gla_t gla, bool wide, struct descriptor *d)
     decode(d, lo, hi, wide);
 }
 
+/* The entry for `gla`, if it is there and the translation is in the TLB (so the page is readable and its accessed bit is set). Where an
+ * entry is, its page's hold is. */
+static struct slot *cached(struct vcpu *v, gla_t gla, unsigned size)
+{
+    const struct tlb_entry *e = &v->mmu.sets[MMU_SUPER][(gla >> 12) & (MMU_TLB_SIZE - 1)];
+    gpa_t gpa = e->gpa | (gla & 0xfff);
+    struct slot *s = &v->desc->slot[(gpa >> 3) % CACHE_SLOTS];
+
+    return e->rtag == (gla & MMU_PAGE_MASK) && s->gpa == gpa && s->size == size ? s : NULL;
+}
+
 static void fetch(struct vcpu *v, gla_t gla, bool wide, struct descriptor *d)
 {
     struct desc_cache *c = v->desc;
@@ -80,12 +91,13 @@ static void fetch(struct vcpu *v, gla_t gla, bool wide, struct descriptor *d)
         d->gla = gla;
         return;
     }
-    gpa = mmu_sys_translate(&v->mmu, gla, MMU_READ, v->cur);
-    s = &c->slot[(gpa >> 3) % CACHE_SLOTS];
-    if (likely(s->gpa == gpa && s->size == size)) {
+    s = cached(v, gla, size);
+    if (likely(s)) {
         c->hits++;
     } else {
         c->misses++;
+        gpa = mmu_sys_translate(&v->mmu, gla, MMU_READ, v->cur);
+        s = &c->slot[(gpa >> 3) % CACHE_SLOTS];
         s->gpa = ~(gpa_t)0; /* reading may escape */
         read_raw(v, gla, wide, &s->d);
         s->gpa = gpa;

@@ -144,7 +144,6 @@ static bool delivered(struct vcpu *v, struct delivery *d)
         deliver(v, d);
         v->mmu.careful = false;
         lines_release(&v->p, true);
-        v->activity = CPU_RUNNING;
         vcpu_count_delivery(v);
         return true;
     }

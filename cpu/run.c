@@ -258,7 +258,8 @@ static enum escape execute(struct vcpu *v)
     unwind(v);
     if (v->p.n_lines)
         v->p.position = participant_icount(&v->p);
-    lines_release(&v->p, why == ESCAPE_EXCEPTION);
+    if (why != ESCAPE_EXCEPTION)
+        lines_release(&v->p, false);
     if (why == ESCAPE_EXCEPTION) {
         why = deliver_fault(v);
         if (why == ESCAPE_NONE) {

@@ -57,6 +57,7 @@ struct dir_entry {
     struct trace_node *nodes;
     u64 *read_pos;     /* [participants]: where each released its read hold since the last write; 0: did not */
     u64 last_write_pos;
+    u64 grant_pos;     /* recorded run: where the writer got its hold; released there, it was never used */
     u64 claim;         /* ticket of the waiting instruction the object is kept for; 0: none */
     struct line_state *lines; /* trace/lines.c; kept when the page goes back to page ordering */
     u64 heat_at;
@@ -65,6 +66,7 @@ struct dir_entry {
     u8 writer;         /* participant with the write hold, NOBODY */
     u8 last_writer;    /* NOBODY: never held */
     bool touched;
+    bool from_lines;   /* the writer's hold was made of the page's lines, whose history is kept until it is used */
     _Atomic bool lined; /* ordered by 64-byte line, nobody holds it */
 };
 

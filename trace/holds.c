@@ -39,11 +39,22 @@ static void release_ordered(struct directory *d, struct dir_entry *e, u64 object
     bool page = object < d->n_pages;
 
     if (e->writer == c->id) {
+        /* A hold that is lost where it was granted was never used: the object's history stays what it was. An edge from
+         * here would not order the next holder behind it either, since a replay lets c's position be known before c has
+         * waited for the edges of its grant. */
+        bool used = e->grant_pos != c->position;
+
         e->writer = NOBODY;
-        e->last_writer = (u8)c->id;
-        e->last_write_pos = c->position;
-        if (e->read_pos)
-            memset(e->read_pos, 0, PARTICIPANTS_MAX * sizeof(u64));
+        if (!used && e->from_lines) {
+            lines_resume_locked(e);
+            right = RIGHT_WRITE; /* nobody holds such a page */
+        } else if (used) {
+            e->last_writer = (u8)c->id;
+            e->last_write_pos = c->position;
+            e->from_lines = false;
+            if (e->read_pos)
+                memset(e->read_pos, 0, PARTICIPANTS_MAX * sizeof(u64));
+        }
     }
     if (right & RIGHT_WRITE) {
         if ((e->readers & PMASK(c->id)) && e->last_writer != c->id)
@@ -172,7 +183,6 @@ static void grant_ordered(struct directory *d, struct dir_entry *e, struct parti
         for (unsigned i = 0; i < PARTICIPANTS_MAX; i++)
             if (e->read_pos[i])
                 log_edge(p, i, e->read_pos[i] - 1, object);
-        memset(e->read_pos, 0, PARTICIPANTS_MAX * sizeof(u64));
     }
     if (!e->touched) {
         right |= RIGHT_WRITE; /* first touch: exclusive, whatever was asked for */
@@ -180,8 +190,10 @@ static void grant_ordered(struct directory *d, struct dir_entry *e, struct parti
         e->touched = true;
     }
     e->readers |= PMASK(p->id);
-    if (right & RIGHT_WRITE)
+    if (right & RIGHT_WRITE) {
         e->writer = (u8)p->id;
+        e->grant_pos = p->position;
+    }
     p->rights[object] |= (u8)(right | RIGHT_READ);
     pthread_mutex_unlock(&p->lock);
     atomic_fetch_add_explicit(&d->transfers, 1, memory_order_relaxed);
@@ -255,6 +267,8 @@ static enum attempt try_acquire(struct directory *d, struct participant *p)
         }
         pthread_mutex_unlock(&c->lock);
     }
+    if (result == GOT && atomic_load_explicit(&e->lined, memory_order_relaxed))
+        result = AGAIN; /* it fell back to its lines */
     if (result == GOT) {
         if (d->order)
             grant_ordered(d, e, p);

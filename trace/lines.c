@@ -90,16 +90,23 @@ void lines_begin_locked(struct directory *d, struct dir_entry *e, struct partici
         s->read_pos = calloc(LINES * PARTICIPANTS_MAX, sizeof(u64));
         CHECK(s->read_pos);
     }
-    memset(s->read_pos, 0, LINES * PARTICIPANTS_MAX * sizeof(u64));
+    /* What p has just waited for counts from its next position on only, so the page's own history is what others have to wait
+     * for; of p, what it read before. */
     for (unsigned i = 0; i < LINES; i++) {
-        s->line[i].last_writer = (u8)p->id;
-        s->line[i].write_pos = p->position;
+        u64 *read_pos = readers_of(s, i);
+
+        s->line[i].last_writer = e->last_writer;
+        s->line[i].write_pos = e->last_write_pos;
+        for (unsigned k = 0; k < PARTICIPANTS_MAX; k++)
+            read_pos[k] = e->read_pos && e->read_pos[k] ? e->read_pos[k] - 1 : 0;
+        read_pos[p->id] = p->position;
         atomic_store_explicit(&s->line[i].owner, 0, memory_order_relaxed);
     }
     atomic_store_explicit(&s->alone, 0, memory_order_relaxed);
     e->heat = 0;
     e->readers = 0;
     e->writer = NOBODY;
+    e->from_lines = false;
     pthread_mutex_lock(&p->lock);
     p->rights[gfn] = 0;
     p->drop(p, gfn, DROP_ALL);
@@ -135,10 +142,20 @@ bool lines_end_locked(struct directory *d, struct dir_entry *e, struct participa
         log_line_edges(p, s, gfn, i, true);
     /* The lines stay locked: whoever still tries one looks at `lined` again. */
     e->last_writer = NOBODY;
-    e->touched = true;
+    e->touched = e->from_lines = true;
     if (e->read_pos)
         memset(e->read_pos, 0, PARTICIPANTS_MAX * sizeof(u64));
     return true;
+}
+
+void lines_resume_locked(struct dir_entry *e)
+{
+    e->from_lines = false;
+    e->readers = 0;
+    e->writer = NOBODY;
+    atomic_store_explicit(&e->lined, true, memory_order_release);
+    for (unsigned i = 0; i < LINES; i++)
+        atomic_store_explicit(&e->lines->line[i].owner, 0, memory_order_release);
 }
 
 /* ---- Accesses ------------------------------------------------------------------------------------------------------ */

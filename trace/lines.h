@@ -32,9 +32,11 @@ void lines_free(struct dir_entry *e);
 
 /* Entry locked. Is the page of e hot enough, and free to be switched? p holds it exclusively. */
 bool lines_wanted_locked(struct directory *d, struct dir_entry *e, u64 object);
-/* Switch it: p's exclusive hold, at p->position, becomes the last write of every line. */
+/* Switch it: the page's history becomes that of every line. */
 void lines_begin_locked(struct directory *d, struct dir_entry *e, struct participant *p, u64 gfn);
 /* Switch back to a page that p is about to hold exclusively; logs p's edges. False: a line is locked just now. */
 bool lines_end_locked(struct directory *d, struct dir_entry *e, struct participant *p, u64 gfn);
+/* The hold that was made of the lines is given up before it was used: back to the lines, as they were. */
+void lines_resume_locked(struct dir_entry *e);
 
 #endif

@@ -16,6 +16,8 @@
  * interpreter and compares each with what is expected. Addresses are fixed (tests/lib/flat.h); a
  * jump must be relative. HOST_DIFFERS: do not run it on the host, because of what the comment says.
  */
+/* Assembly language from here on. */
+/* clang-format off */
 #define CF 0x001
 #define PF 0x004
 #define AF 0x010
@@ -54,31 +56,16 @@
 #define RESET(reg) .set want_##reg, 0
 #define CASE_OF(id, bits)                                                                          \
     .intel_syntax noprefix;                                                                        \
-    .section.rodata;                                                                               \
-    name:                                                                                          \
-    .asciz #id;                                                                                    \
+    .section .rodata;                                                                              \
+    name: .asciz #id;                                                                              \
     .set code_bits, bits;                                                                          \
     .set registers, 0;                                                                             \
     .set want_flags, 0;                                                                            \
     .set flags_mask, 0;                                                                            \
     .set want_vector, VEC_UD;                                                                      \
     .set host_differs, 0;                                                                          \
-    RESET(rax);                                                                                    \
-    RESET(rcx);                                                                                    \
-    RESET(rdx);                                                                                    \
-    RESET(rbx);                                                                                    \
-    RESET(rsp);                                                                                    \
-    RESET(rbp);                                                                                    \
-    RESET(rsi);                                                                                    \
-    RESET(rdi);                                                                                    \
-    RESET(r8);                                                                                     \
-    RESET(r9);                                                                                     \
-    RESET(r10);                                                                                    \
-    RESET(r11);                                                                                    \
-    RESET(r12);                                                                                    \
-    RESET(r13);                                                                                    \
-    RESET(r14);                                                                                    \
-    RESET(r15)
+    RESET(rax); RESET(rcx); RESET(rdx); RESET(rbx); RESET(rsp); RESET(rbp); RESET(rsi); RESET(rdi); \
+    RESET(r8); RESET(r9); RESET(r10); RESET(r11); RESET(r12); RESET(r13); RESET(r14); RESET(r15)
 #define CASE(id) CASE_OF(id, 64)
 #define CASE32(id) CASE_OF(id, 32)
 #define EXPECT(reg, value)                                                                         \
@@ -90,7 +77,7 @@
 #define EXPECT_VECTOR(v) .set want_vector, VEC_##v
 #define HOST_DIFFERS .set host_differs, 1
 #define BEGIN                                                                                      \
-    .section.insn_code, "a";                                                                       \
+    .section .insn_code, "a";                                                                      \
     code:                                                                                          \
     .if code_bits == 32;                                                                           \
     .code32;                                                                                       \
@@ -105,4 +92,4 @@
     .quad want_rax, want_rcx, want_rdx, want_rbx, want_rsp, want_rbp, want_rsi, want_rdi;          \
     .quad want_r8, want_r9, want_r10, want_r11, want_r12, want_r13, want_r14, want_r15;            \
     .quad registers, want_flags, flags_mask, want_vector, code_bits, host_differs;                 \
-    .section.note.GNU - stack, "", @progbits
+    .section .note.GNU-stack, "", @progbits

@@ -7,6 +7,7 @@
  */
 #include "tests/lib/flat.h"
 
+#include <cpuid.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -110,6 +111,20 @@ bool flat_host_has_code32(void)
 
     memcpy((void *)FLAT_CODE, code, sizeof(code));
     return flat_run_host(&s, true) == VEC_UD && s.rip == FLAT_CODE + 2;
+}
+
+u64 flat_host_features(void)
+{
+    u64 features = ~(u64)0;
+    u32 a, b, c, d;
+
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_MOVBE))
+        features &= ~BIT(FEAT_MOVBE);
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & bit_BMI))
+        features &= ~BIT(FEAT_BMI1);
+    if (!__get_cpuid(0x80000001, &a, &b, &c, &d) || !(c & 1 << 5))
+        features &= ~BIT(FEAT_ABM);
+    return features;
 }
 
 /* --- Guest -------------------------------------------------------------------------------------

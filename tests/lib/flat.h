@@ -44,6 +44,10 @@ void flat_set_mode(bool code32);
  * exception that ended it, rip being the instruction's, or -1. */
 int flat_execute(unsigned blocks, unsigned max_insns, u64 features);
 
+/* All features but the few that older hosts lack and that change what bytes mean (TZCNT, LZCNT,
+ * MOVBE): for comparing. */
+u64 flat_host_features(void);
+
 /* Does the host run 32-bit code? */
 bool flat_host_has_code32(void);
 

@@ -35,6 +35,7 @@ enum engine { HOST, BLOCKS, STEPS, ENGINES };
 static const char *const engine_names[] = {"host", "blocks", "steps"};
 
 static struct outcome outcomes[ENGINES];
+static u64 features;
 
 static void start_state(struct flat_state *s, struct memory *m, u64 seed, bool code32)
 {
@@ -78,7 +79,7 @@ static void run(const struct gen_program *p, u64 seed, enum engine e, struct out
     if (e == HOST)
         o->vector = flat_run_host(&o->s, p->code32);
     else
-        o->vector = flat_run_guest(&o->s, p->code32, e == STEPS ? 1 : 32, ~0ull);
+        o->vector = flat_run_guest(&o->s, p->code32, e == STEPS ? 1 : 32, features);
     memcpy(o->m.data, (void *)FLAT_DATA, FLAT_DATA_SIZE);
     memcpy(o->m.stack, (void *)(FLAT_STACK - FLAT_STACK_SIZE), FLAT_STACK_SIZE);
 }
@@ -185,6 +186,7 @@ int main(int argc, char **argv)
         return 2;
     }
     has_code32 = flat_host_has_code32();
+    features = flat_host_features();
     for (u64 i = 0; i < count && failed < 5; i++) {
         static struct gen_program p;
         struct gen_random r = {seed + i};

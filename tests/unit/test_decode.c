@@ -120,6 +120,9 @@ static void immediates(void)
     CU_ASSERT_EQUAL(in.imm, (u64)-128);
     CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x66, 0x0f, 0x70, 0xc1, 0xe4), 0); /* pshufd */
     CU_ASSERT_EQUAL(in.imm, 0xe4);
+    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x66, 0x66, 0x48, 0xe8, 1, 0, 0, 0x80),
+                    0); /* in TLS code */
+    CU_ASSERT(in.len == 8 && in.imm == 0xffffffff80000001);
     CU_ASSERT_EQUAL(DECODE(&in, CODE_16, 0xe8, 0xfd, 0xff), 0);
     CU_ASSERT_EQUAL(in.imm, (u64)-3);
 }
