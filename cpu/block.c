@@ -15,13 +15,14 @@
 #include <stdlib.h>
 
 #include "cpu/address.h"
+#include "cpu/check.h"
 #include "cpu/cpuid.h"
 #include "cpu/decode.h"
 #include "cpu/exec.h"
 #include "cpu/lift.h"
 #include "cpu/uops.h"
 #include "src/base/check.h"
-#include "src/host/host.h"
+#include "src/base/memory.h"
 #include "trace/directory.h"
 
 enum { ARENA = 64 << 20, BUCKETS = 1 << 16, JUMPS = 1 << 14, PAGES = 1 << 10, PAGE_RECORDS = 1 << 14 };
@@ -52,12 +53,12 @@ struct block_cache {
 
 int block_cache_create(struct vcpu *v)
 {
-    struct block_cache *c = host_map_lazy(sizeof(*c));
+    struct block_cache *c = memory_map_lazy(sizeof(*c));
 
     if (!c)
         return -ENOMEM;
-    c->arena = host_map_lazy(ARENA);
-    c->pages = host_map_lazy(PAGE_RECORDS * sizeof(*c->pages));
+    c->arena = memory_map_lazy(ARENA);
+    c->pages = memory_map_lazy(PAGE_RECORDS * sizeof(*c->pages));
     v->blocks = c;
     return c->arena && c->pages ? 0 : -ENOMEM;
 }
@@ -66,9 +67,9 @@ void block_cache_destroy(struct vcpu *v)
 {
     if (!v->blocks)
         return;
-    host_unmap(v->blocks->arena, ARENA);
-    host_unmap(v->blocks->pages, PAGE_RECORDS * sizeof(struct code_page));
-    host_unmap(v->blocks, sizeof(struct block_cache));
+    memory_unmap(v->blocks->arena, ARENA);
+    memory_unmap(v->blocks->pages, PAGE_RECORDS * sizeof(struct code_page));
+    memory_unmap(v->blocks, sizeof(struct block_cache));
     v->blocks = NULL;
 }
 
@@ -160,7 +161,7 @@ static void trace_lines(struct vcpu *v, struct code_page *p, u64 gpa, unsigned l
         lines |= BIT((a & 0xfff) >> 6);
     if (!(lines & ~p->lines))
         return;
-    if (directory_derive(&v->p, TRACE_CODE, gpa, len) < 0)
+    if (directory_derive(&v->p, TRACE_CODE, gpa, len) < 0 || mmu_check_fails(&v->mmu, gpa >> 12, RIGHT_READ))
         v->mmu.escape(v, MMU_ESCAPE_MISS);
     p->lines |= lines;
 }
@@ -172,7 +173,7 @@ static unsigned hash(u64 gpa, u64 rip, u32 key)
     return (unsigned)(h >> 48) % BUCKETS;
 }
 
-/* Plain copies of code bytes: the page is traced, nobody writes it. */
+/* Copies of code bytes. The page is traced: a write to it is told, in the semantics of `code`. */
 static void copy_code(u8 *to, const u8 *from, unsigned n)
 {
     for (unsigned i = 0; i < n; i++)
@@ -351,10 +352,13 @@ static struct block *make(struct vcpu *v, u32 key, const struct mmu_code *code, 
     struct code_page *page = get_page(c, code->gpa >> 12);
     struct second_half h = { .page = NULL };
     struct block *b;
-    u8 both[32];
+    unsigned n = MIN(left, BLOCK_INSNS_MAX * 6);
+    u8 bytes[BLOCK_INSNS_MAX * 6], both[32];
 
-    trace_lines(v, page, code->gpa, MIN(left, BLOCK_INSNS_MAX * 6));
-    b = build(v, key, code->gpa, code->host, MIN(left, BLOCK_INSNS_MAX * 6));
+    trace_lines(v, page, code->gpa, n);
+    /* What is decoded and what is kept to compare with is one copy: unless `code` has brackets, somebody may write now. */
+    copy_code(bytes, code->host, n);
+    b = build(v, key, code->gpa, bytes, n);
     if (!b) {
         left = MIN(left, 15);
         fetch_second(v, lin, &h, first);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "cpu/block.h"
+#include "cpu/check.h"
 #include "cpu/cpuid.h"
 #include "cpu/debug.h"
 #include "cpu/descriptor.h"
@@ -49,9 +50,14 @@ static void wrote(struct participant *p, u64 gpa, unsigned size)
 
 static void need(struct vcpu *v, u64 object, unsigned right)
 {
-    if (directory_has(&v->p, object, right))
-        return;
-    directory_want(&v->p, object, right, 0, 0);
+    if (directory_has(&v->p, object, right)) {
+        v->mmu.where = v->cur;
+        if (!mmu_check_fails(&v->mmu, object, right))
+            return;
+    } else {
+        directory_want(&v->p, object, right, 0, 0);
+    }
+    mmu_peek_forget(&v->mmu);
     longjmp(v->escape, ESCAPE_MISS);
 }
 
@@ -140,6 +146,7 @@ u64 vcpu_port_read(struct vcpu *v, u16 port, unsigned size)
     if (v->p.dir && !io_port_no_hold(io, port))
         need(v, directory_io_object(v->p.dir), RIGHT_WRITE);
     io->begin(io->ctx, &v->p);
+    check_consumed(v);
     value = io_port_read(io, &v->p, port, size);
     io->end(io->ctx, &v->p);
     return value;
@@ -152,6 +159,7 @@ void vcpu_port_write(struct vcpu *v, u16 port, unsigned size, u64 value)
     locate(v, v->cur);
     vcpu_need_io_hold(v);
     io->begin(io->ctx, &v->p);
+    check_consumed(v);
     io_port_write(io, &v->p, port, size, value);
     io->end(io->ctx, &v->p);
 }
@@ -159,12 +167,14 @@ void vcpu_port_write(struct vcpu *v, u16 port, unsigned size, u64 value)
 u64 vcpu_rdtsc(struct vcpu *v)
 {
     locate(v, v->cur);
+    check_consumed(v);
     return journal_clock(v->p.stream, v->p.position) + v->tsc_offset;
 }
 
 u64 vcpu_entropy(struct vcpu *v)
 {
     locate(v, v->cur);
+    check_consumed(v);
     return journal_entropy(v->p.stream, v->p.position);
 }
 
@@ -199,6 +209,7 @@ int vcpu_create(struct vcpu *v, unsigned id, struct directory *dir, struct journ
 
 void vcpu_destroy(struct vcpu *v)
 {
+    check_destroy(v);
     desc_cache_destroy(v);
     block_cache_destroy(v);
     mmu_destroy(&v->mmu);

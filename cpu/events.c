@@ -9,6 +9,7 @@
  */
 #include "cpu/events.h"
 
+#include "cpu/check.h"
 #include "cpu/debug.h"
 #include "cpu/exec.h"
 #include "cpu/lapic.h"
@@ -20,7 +21,7 @@
 #ifndef DIGEST_INTERVAL
 #define DIGEST_INTERVAL (1 << 24)
 #endif
-enum { PAUSES = 8 };
+enum { PAUSES = 8, CHECK_BUDGET = 1000 };
 
 /* Answers of live_event() that are not logged as they are: type 0, and this in v[0]. */
 enum { DELIVER_NMI = 1, DELIVER_INTERRUPT, DELIVER_EXTINT };
@@ -137,6 +138,7 @@ static void deliver(struct vcpu *v, struct delivery *d)
  * again), an exception is not. */
 static bool delivered(struct vcpu *v, struct delivery *d)
 {
+    u64 pending_db = v->pending_db;
     enum escape why = setjmp(v->escape);
 
     if (why == ESCAPE_NONE) {
@@ -148,6 +150,8 @@ static bool delivered(struct vcpu *v, struct delivery *d)
         return true;
     }
     v->mmu.careful = false;
+    v->pending_db = pending_db;
+    mmu_check_again(&v->mmu);
     lines_release(&v->p, false);
     hold_acquire(&v->p);
     return false;
@@ -211,7 +215,7 @@ static void take_message(struct vcpu *v, const struct journal_event *ev)
         if (!ipi_take_from(&v->p, (unsigned)ev->v[0], ev->v[1], &mail) || mail.msg.mode != msg.mode ||
             mail.msg.vector != msg.vector || mail.msg.level != msg.level) {
             journal_diverge(v->p.stream, v->p.position,
-                            "an interrupt message (mode %u, vector %u) from participant %u at %llu was not sent",
+                            "expected an interrupt message (mode %u, vector %u) from participant %u at %llu, but it was not sent",
                             msg.mode, msg.vector, (unsigned)ev->v[0], (unsigned long long)ev->v[1]);
             v->ended = true;
             return;
@@ -226,7 +230,8 @@ static void replay_interrupt(struct vcpu *v, u64 logged)
     int vector = can_interrupt(v) ? lapic_pending(v) : -1;
 
     if (vector != (d.kind == DELIVER_EXTINT ? -2 : (int)d.vector)) {
-        journal_diverge(v->p.stream, v->p.position, "interrupt %u was delivered here; now %d is pending",
+        journal_diverge(v->p.stream, v->p.position,
+                        "expected interrupt %u to be delivered here, but %d is pending (-1: none, -2: the 8259's)",
                         (unsigned)d.vector, vector);
         v->ended = true;
         return;
@@ -235,7 +240,7 @@ static void replay_interrupt(struct vcpu *v, u64 logged)
         ;
     v->stat_interrupts++;
     if (d.vector != (logged & 255)) {
-        journal_diverge(v->p.stream, v->p.position, "the 8259 gave interrupt %u here; now %u", (unsigned)(logged & 255),
+        journal_diverge(v->p.stream, v->p.position, "expected interrupt %u from the 8259, found %u", (unsigned)(logged & 255),
                         (unsigned)d.vector);
         v->ended = true;
     }
@@ -251,8 +256,8 @@ static void check_digest(struct vcpu *v, const struct journal_event *ev)
     now = vcpu_digest(v);
     if (now == ev->v[0])
         return;
-    journal_diverge(v->p.stream, v->p.position, "the registers differ: digest %016llx, expected %016llx",
-                    (unsigned long long)now, (unsigned long long)ev->v[0]);
+    journal_diverge(v->p.stream, v->p.position, "registers: expected digest %016llx, found %016llx",
+                    (unsigned long long)ev->v[0], (unsigned long long)now);
     v->ended = true;
 }
 
@@ -314,7 +319,7 @@ static void handle(struct vcpu *v, const struct journal_event *ev)
         v->stopped = true;
         break;
     default:
-        journal_diverge(v->p.stream, v->p.position, "an event of type %u does not belong to a vCPU", ev->type);
+        journal_diverge(v->p.stream, v->p.position, "expected an event of a vCPU, found type %u", ev->type);
         v->ended = true;
         break;
     }
@@ -381,7 +386,7 @@ static bool wait_halted(struct vcpu *v)
         if (v->activity == CPU_RUNNING)
             break;
         if (v->env->replay) {
-            journal_diverge(v->p.stream, v->p.position, "the vCPU is halted; the log goes on at %llu",
+            journal_diverge(v->p.stream, v->p.position, "expected the vCPU to run on to %llu, found it halted",
                             (unsigned long long)journal_horizon(v->p.stream));
             v->ended = true;
             return false;
@@ -425,6 +430,8 @@ static void set_budget(struct vcpu *v, u64 put_off)
         n = MIN(n, v->env->icount_limit - pos);
     if (v->env->turn_left)
         n = MIN(n, v->env->turn_left(v->env->machine, v));
+    if (v->check)
+        n = MIN(n, CHECK_BUDGET);
     participant_set_budget(&v->p, pos, n);
 }
 
@@ -458,6 +465,8 @@ bool vcpu_boundary(struct vcpu *v)
     v->paused = false;
     if (!take_events(v) || !wait_halted(v))
         return false;
+    if (unlikely(v->check != NULL))
+        check_boundary_slow(v);
     note_deadline(v);
     v->intr_waits = lapic_pending(v) != -1;
     set_budget(v, put_off);

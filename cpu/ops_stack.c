@@ -110,11 +110,11 @@ void help_push_seg(struct vcpu *v, const struct uop *u)
 
 void help_pop_seg(struct vcpu *v, const struct uop *u)
 {
-    u64 sp = stack_get(v, u, ST_G);
-    u16 selector = (u16)stack_top(v, u, ST_G);
-    u64 rsp = stack_rsp(v, u, ST_G, sp + u->osize);
+    u64 sp = stack_get(v, u, ST_G), rsp = stack_rsp(v, u, ST_G, sp + u->osize);
 
-    segment_load(v, u->aux, selector);
+    mmu_peek_begin(&v->mmu); /* the stack's accessed bits belong to the commit */
+    segment_load(v, u->aux, (u16)stack_top(v, u, ST_G));
+    mmu_peek_end(&v->mmu);
     v->r[R_SP] = rsp;
     if (u->aux == SEG_SS)
         v->shadow = v->shadow_ss = true;

@@ -15,6 +15,7 @@
 
 #include "cpu/address.h"
 #include "cpu/block.h"
+#include "cpu/check.h"
 #include "cpu/debug.h"
 #include "cpu/descriptor.h"
 #include "cpu/events.h"
@@ -89,7 +90,7 @@ static void unwind(struct vcpu *v)
     v->blk = NULL;
 }
 
-_Noreturn void vcpu_mmu_escaped(void *owner, enum mmu_escape why)
+void vcpu_mmu_escaped(void *owner, enum mmu_escape why)
 {
     struct vcpu *v = owner;
     struct exception e = { .has_error = true };
@@ -207,13 +208,15 @@ static void run_one(struct vcpu *v)
     mmu_fetch_abandon(&v->mmu);
     if (stepped && debug_begin_insn(v))
         longjmp(v->escape, ESCAPE_EXCEPTION);
-    v->mmu.careful = v->careful = true;
+    check_begin(v);
+    v->mmu.careful = v->careful = !v->check || v->single; /* while checking, the first attempt is like one in a block */
     b = block_find(v, run_key(v) | KEY_STEP, &first);
     set_left(v, left(v) - 1);
     v->blk = b;
     v->shadow = v->shadow_ss = false;
     b->u[0].fn(v, b->u);
     v->blk = NULL;
+    check_done(v);
     v->mmu.careful = v->careful = false;
     mmu_fetch_commit(&v->mmu);
     lines_release(&v->p, true);
@@ -228,6 +231,7 @@ static enum escape deliver_fault(struct vcpu *v)
     enum escape why = setjmp(v->escape);
 
     if (why != ESCAPE_NONE) {
+        mmu_check_again(&v->mmu);
         lines_release(&v->p, false);
         return why;
     }
@@ -244,6 +248,7 @@ static enum escape deliver_fault(struct vcpu *v)
 static enum escape execute(struct vcpu *v)
 {
     bool shadow = v->shadow, shadow_ss = v->shadow_ss;
+    u64 pending_db = v->pending_db;
     enum escape why = setjmp(v->escape);
 
     if (why == ESCAPE_NONE) {
@@ -256,6 +261,9 @@ static enum escape execute(struct vcpu *v)
     }
     v->mmu.careful = v->careful = false;
     unwind(v);
+    if (v->mmu.watch_data)
+        v->pending_db = pending_db; /* a breakpoint that was hit by what did not happen */
+    check_escaped(v, why);
     if (v->p.n_lines)
         v->p.position = participant_icount(&v->p);
     if (why != ESCAPE_EXCEPTION)

@@ -41,8 +41,8 @@ int vcpu_create(struct vcpu *v, unsigned id, struct directory *dir, struct journ
                 struct physmem *mem, const struct cpu_model *model, struct vcpu_env *env);
 void vcpu_destroy(struct vcpu *v);
 
-/* The MMU's escape: turns it into the vCPU's. */
-_Noreturn void vcpu_mmu_escaped(void *owner, enum mmu_escape why);
+/* The MMU's escape: turns it into the vCPU's. (clang does not take a _Noreturn function for a pointer to noreturn.) */
+__attribute__((noreturn)) void vcpu_mmu_escaped(void *owner, enum mmu_escape why);
 
 /* Before an access to APIC register `reg` that writes: takes the holds it needs, or escapes. */
 void vcpu_lapic_hold(struct vcpu *v, unsigned reg);

@@ -94,6 +94,7 @@ struct lapic;
 struct cpu_model;
 struct desc_cache;
 struct machine;
+struct vcpu_check;
 
 /* Why the engine gave up an instruction (longjmp value of vcpu->escape). */
 enum escape {
@@ -178,6 +179,7 @@ struct vcpu {
     u64 known_deadline;
     u64 stat_boundaries, stat_singles, stat_interrupts, stat_exceptions;
     struct vcpu_env *env;
+    struct vcpu_check *check; /* debugging: cpu/check.c; NULL: off */
 
     struct block_cache *blocks;
     struct lapic *lapic;

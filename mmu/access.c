@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 
+#include "mmu/check.h"
 #include "mmu/internal.h"
 #include "trace/lines.h"
 
@@ -27,6 +28,7 @@ struct place {
     u8 *host;                   /* RAM */
     const struct io_region *io; /* else a device, or neither: nothing there */
     bool local;                 /* the vCPU's own APIC page */
+    bool watched;               /* RAM with read traces: nothing is cached, reads are reported */
     bool lined;                 /* RAM ordered by line: its lines are locked for this instruction, nothing is cached */
 };
 
@@ -82,8 +84,13 @@ static void resolve(struct mmu *m, unsigned set, gla_t a, unsigned size, enum mm
             directory_want(m->p, directory_io_object(m->dir), RIGHT_WRITE, 0, 0);
             mmu_miss(m);
         }
+        if (at->io && m->dir && mmu_check_fails(m, directory_io_object(m->dir), RIGHT_WRITE))
+            mmu_miss(m);
     }
     at->lined = false;
+    at->watched = at->host && m->dir && trace_reads_watched(m->dir, page >> 12);
+    if (at->watched && !m->careful)
+        m->escape(m->owner, MMU_ESCAPE_CAREFUL);
     if (at->host && m->dir && !directory_has(m->p, page >> 12, right)) {
         at->lined = lines_ordered(m->dir, page >> 12);
         if (!at->lined) {
@@ -92,6 +99,8 @@ static void resolve(struct mmu *m, unsigned set, gla_t a, unsigned size, enum mm
         }
         take_lines(m, at->w.gpa, size, access & MMU_WRITE);
     }
+    if (at->host && !at->lined && mmu_check_fails(m, page >> 12, right))
+        mmu_miss(m);
     if (mmu_owed_check(m, &at->w, access & MMU_WRITE) < 0)
         mmu_miss(m);
 }
@@ -121,8 +130,10 @@ static bool put_off(struct mmu *m, const struct place *at)
 void mmu_peek_end_slow(struct mmu *m)
 {
     /* A slot that has changed since (or was noted twice) stays as it is. */
-    for (unsigned i = 0; i < m->priv->n_peeked; i++)
+    for (unsigned i = 0; i < m->priv->n_peeked; i++) {
+        mmu_check_marked(m);
         mmu_write_owed(m, &m->priv->peeked[i]);
+    }
     mmu_peek_forget(m);
 }
 
@@ -130,6 +141,15 @@ void mmu_peek_forget(struct mmu *m)
 {
     m->peek = false;
     m->priv->n_peeked = 0;
+}
+
+/* The device is the one consumer of an access to its memory; it acts within the access, whatever the semantics. */
+static void count_mmio(struct mmu *m)
+{
+    if (!m->dir)
+        return;
+    trace_count_event(m->dir, TRACE_MMIO, m->p->id);
+    trace_count_notification(m->dir, TRACE_MMIO, PARTICIPANT_AGENT, true);
 }
 
 static u64 device_read(struct mmu *m, const struct place *at, unsigned size)
@@ -141,6 +161,8 @@ static u64 device_read(struct mmu *m, const struct place *at, unsigned size)
         return m->local_read(m->owner, (u32)(at->w.gpa & 0xfff), size);
     if (!at->io)
         return mask64(8 * size);
+    count_mmio(m);
+    mmu_check_stored(m);
     m->io->begin(m->io->ctx, m->p);
     value = io_region_read(at->io, m->p, at->w.gpa, size);
     m->io->end(m->io->ctx, m->p);
@@ -152,10 +174,13 @@ static void device_write(struct mmu *m, const struct place *at, unsigned size, u
     m->locate(m->owner, m->where);
     if (at->local) {
         m->local_write(m->owner, (u32)(at->w.gpa & 0xfff), size, value);
+        mmu_check_stored(m);
         return;
     }
     if (!at->io)
         return;
+    count_mmio(m);
+    mmu_check_stored(m);
     m->io->begin(m->io->ctx, m->p);
     io_region_write(at->io, m->p, at->w.gpa, size, value);
     m->io->end(m->io->ctx, m->p);
@@ -208,12 +233,65 @@ static void store_any(u8 *host, unsigned size, u64 value)
     ram_store(host, size, value);
 }
 
-static bool may_cache(const struct mmu *m, const struct place *at)
+/* Of the 1 to 8 bytes of an operand that lie in one page. */
+static u64 load_part(const u8 *host, unsigned size)
 {
-    return !m->watch_data && !at->lined;
+    u64 v = 0;
+
+    if (likely(!(size & (size - 1))))
+        return load_any(host, size);
+    for (unsigned i = 0; i < size; i++)
+        v |= ram_load(host + i, 1) << 8 * i;
+    return v;
 }
 
-/* A read within a page. */
+static void store_part(u8 *host, unsigned size, u64 value)
+{
+    if (likely(!(size & (size - 1)))) {
+        store_any(host, size, value);
+        return;
+    }
+    for (unsigned i = 0; i < size; i++)
+        ram_store(host + i, 1, value >> 8 * i);
+}
+
+static bool may_cache(const struct mmu *m, const struct place *at)
+{
+    return !m->watch_data && !at->lined && !at->watched && !(m->check && m->check->cacheless);
+}
+
+static u64 device_read_part(struct mmu *m, struct place *at, unsigned size)
+{
+    u64 v = 0;
+
+    if (!(size & (size - 1)))
+        return device_read(m, at, size);
+    for (unsigned i = 0; i < size; i++, at->w.gpa++)
+        v |= device_read(m, at, 1) << 8 * i;
+    return v;
+}
+
+static void device_write_part(struct mmu *m, struct place *at, unsigned size, u64 value)
+{
+    if (!(size & (size - 1))) {
+        device_write(m, at, size, value);
+        return;
+    }
+    for (unsigned i = 0; i < size; i++, at->w.gpa++)
+        device_write(m, at, 1, value >> 8 * i & 0xff);
+}
+
+static u64 read_watched(struct mmu *m, const struct place *at, unsigned size)
+{
+    u64 v;
+
+    trace_read_begin(m->p, at->w.gpa, size);
+    v = load_part(at->host, size);
+    trace_read_end(m->p, at->w.gpa, size, v);
+    return v;
+}
+
+/* A read of 1 to 8 bytes within a page. */
 static u64 read_in_page(struct mmu *m, unsigned set, gla_t a, unsigned size)
 {
     const struct tlb_entry *e = hit(m, set, a, false);
@@ -221,16 +299,21 @@ static u64 read_in_page(struct mmu *m, unsigned set, gla_t a, unsigned size)
     bool later;
 
     if (e)
-        return load_any((const u8 *)(a + e->addend), size);
+        return load_part((const u8 *)(a + e->addend), size);
     do {
         resolve(m, set, a, size, MMU_READ, &at);
         later = put_off(m, &at);
     } while (!later && !settle(m, &at, false));
     if (!at.host)
-        return device_read(m, &at, size);
+        return device_read_part(m, &at, size);
     if (may_cache(m, &at) && !later)
         mmu_tlb_install(m, set, a, &at.w, at.host, true, false);
-    return load_any(at.host, size);
+    return at.watched ? read_watched(m, &at, size) : load_part(at.host, size);
+}
+
+static unsigned how_to_write(const struct mmu *m)
+{
+    return m->careful ? WRITE_IS_CAREFUL : 0;
 }
 
 static void probe_in_page(struct mmu *m, unsigned set, gla_t a, unsigned size, enum mmu_access access)
@@ -242,7 +325,7 @@ static void probe_in_page(struct mmu *m, unsigned set, gla_t a, unsigned size, e
     resolve(m, set, a, size, access, &at);
     if (!at.host || at.lined || !(access & MMU_WRITE))
         return;
-    switch (directory_want_write(m->p, at.w.gpa, size, 0, m->careful, true)) {
+    switch (directory_want_write(m->p, at.w.gpa, size, 0, how_to_write(m) | WRITE_IS_PROBE)) {
     case WRITE_MISS:
         mmu_miss(m);
     case WRITE_CAREFUL:
@@ -263,17 +346,29 @@ static void probe_any(struct mmu *m, unsigned set, gla_t a, unsigned size, enum 
         probe_in_page(m, set, a + first, size - first, access);
 }
 
+static unsigned in_first_page(gla_t a)
+{
+    return 0x1000 - (unsigned)(a & 0xfff);
+}
+
+static u64 read_in_two_pages(struct mmu *m, unsigned set, gla_t a, unsigned size)
+{
+    unsigned n = in_first_page(a);
+    u64 v = read_in_page(m, set, a, n);
+
+    return v | read_in_page(m, set, a + n, size - n) << 8 * n;
+}
+
 static u64 read_any(struct mmu *m, unsigned set, gla_t a, unsigned size)
 {
-    u64 v = 0;
+    u64 v;
 
     check_alignment(m, a, size, set);
     if (likely(!crosses(a, size))) {
         v = read_in_page(m, set, a, size);
     } else {
         probe_any(m, set, a, size, MMU_READ);
-        for (unsigned i = 0; i < size; i++)
-            v |= read_in_page(m, set, a + i, 1) << 8 * i;
+        v = read_in_two_pages(m, set, a, size);
     }
     watch(m, a, size, MMU_READ);
     return v;
@@ -282,7 +377,7 @@ static u64 read_any(struct mmu *m, unsigned set, gla_t a, unsigned size)
 /* ---- Writes ----------------------------------------------------------------------------------------------------- */
 
 /* Resolve a write to RAM and settle its grant; leaves the entry locked if the result is WRITE_LOCKED. */
-static enum write_grant grant_write(struct mmu *m, unsigned set, gla_t a, unsigned size, u64 value,
+static enum write_grant grant_write(struct mmu *m, unsigned set, gla_t a, unsigned size, u64 value, bool update,
                                     struct place *at)
 {
     enum write_grant g;
@@ -290,7 +385,7 @@ static enum write_grant grant_write(struct mmu *m, unsigned set, gla_t a, unsign
     resolve(m, set, a, size, MMU_WRITE, at);
     if (!at->host || at->lined)
         return WRITE_FAST;
-    g = directory_want_write(m->p, at->w.gpa, size, value, m->careful, false);
+    g = directory_want_write(m->p, at->w.gpa, size, value, how_to_write(m) | (update ? WRITE_IS_UPDATE : 0));
     if (g == WRITE_MISS)
         mmu_miss(m);
     if (g == WRITE_CAREFUL)
@@ -305,26 +400,36 @@ static void write_in_page(struct mmu *m, unsigned set, gla_t a, unsigned size, u
     enum write_grant g;
 
     if (e) {
-        store_any((u8 *)(a + e->addend), size, value);
+        mmu_check_stored(m);
+        store_part((u8 *)(a + e->addend), size, value);
         return;
     }
     for (;;) {
-        g = grant_write(m, set, a, size, value, &at);
+        g = grant_write(m, set, a, size, value, false, &at);
         if (settle(m, &at, true))
             break;
         if (g == WRITE_LOCKED)
-            directory_wrote(m->p, at.w.gpa, 0, 0);
+            directory_cancel_write(m->p, at.w.gpa, size);
     }
     if (!at.host) {
-        device_write(m, &at, size, value);
+        device_write_part(m, &at, size, value);
         return;
     }
-    store_any(at.host, size, value);
+    mmu_check_stored(m);
+    store_part(at.host, size, value);
     if (g == WRITE_LOCKED)
-        directory_wrote(m->p, at.w.gpa, size, value);
+        directory_wrote(m->p, at.w.gpa, size, value, 0);
     else if (may_cache(m, &at))
         mmu_tlb_install(m, set, a, &at.w, at.host,
                         !mmu_walk_permits(m, &at.w, set, MMU_READ, &(u32){ 0 }), true);
+}
+
+static void write_in_two_pages(struct mmu *m, unsigned set, gla_t a, unsigned size, u64 value)
+{
+    unsigned n = in_first_page(a);
+
+    write_in_page(m, set, a, n, value & mask64(8 * n));
+    write_in_page(m, set, a + n, size - n, value >> 8 * n);
 }
 
 static void write_any(struct mmu *m, unsigned set, gla_t a, unsigned size, u64 value)
@@ -334,8 +439,7 @@ static void write_any(struct mmu *m, unsigned set, gla_t a, unsigned size, u64 v
         write_in_page(m, set, a, size, value);
     } else {
         probe_any(m, set, a, size, MMU_WRITE);
-        for (unsigned i = 0; i < size; i++)
-            write_in_page(m, set, a + i, 1, value >> 8 * i & 0xff);
+        write_in_two_pages(m, set, a, size, value);
     }
     watch(m, a, size, MMU_WRITE);
 }
@@ -362,11 +466,17 @@ void mmu_probe_slow(struct mmu *m, gla_t a, unsigned size, enum mmu_access acces
     probe_any(m, m->index, a, size, access);
 }
 
-enum { RMW_NONE, RMW_BOUNCE, RMW_LOCKED, RMW_SPLIT };
+enum { RMW_NONE, RMW_BOUNCE, RMW_LOCKED, RMW_ANNOUNCED, RMW_SPLIT };
 
 static pthread_mutex_t *split_lock(struct mmu *m)
 {
     return m->dir ? &m->dir->split_lock : NULL;
+}
+
+/* How much of an operand to take in one access. */
+static unsigned part_of(gla_t a, unsigned left)
+{
+    return MIN(MIN(left, 8), in_first_page(a));
 }
 
 /* A copy that is written back at the end: device memory, or an operand in two pages (which is atomic against other
@@ -375,52 +485,84 @@ static void *rmw_bounce(struct mmu *m, gla_t a, unsigned size, bool split)
 {
     probe_any(m, m->index, a, size, MMU_RMW);
     if (split && split_lock(m))
-        pthread_mutex_lock(split_lock(m));
+        trace_lock_receiving(m->p, split_lock(m));
     m->rmw_kind = split ? RMW_SPLIT : RMW_BOUNCE;
     m->rmw_gla = a;
     m->rmw_size = (u8)size;
     memset(m->rmw_bounce, 0, sizeof(m->rmw_bounce));
-    for (unsigned i = 0; i < size; i += split ? 1 : MIN(size, 8)) {
-        u64 v = read_in_page(m, m->index, a + i, split ? 1 : MIN(size, 8));
+    for (unsigned i = 0, n; i < size; i += n) {
+        u64 v;
 
-        memcpy((u8 *)m->rmw_bounce + i, &v, split ? 1 : MIN(size, 8));
+        n = part_of(a + i, size - i);
+        v = read_in_page(m, m->index, a + i, n);
+        memcpy((u8 *)m->rmw_bounce + i, &v, n);
     }
     return m->rmw_bounce;
 }
 
-void *mmu_rmw_slow(struct mmu *m, gla_t a, unsigned size, const void *where)
+static void *rmw_any(struct mmu *m, gla_t a, unsigned size)
 {
     const struct tlb_entry *e;
     struct place at;
     enum write_grant g;
 
-    m->where = where;
-    m->stat_slow++;
     check_alignment(m, a, size, m->index);
-    watch(m, a, size, MMU_RMW);
     if (crosses(a, size))
         return rmw_bounce(m, a, size, true);
     e = hit(m, m->index, a, true);
     if (e)
         return (u8 *)(a + e->addend);
     for (;;) {
-        g = grant_write(m, m->index, a, size, 0, &at);
+        g = grant_write(m, m->index, a, size, 0, true, &at);
         if (settle(m, &at, true))
             break;
         if (g == WRITE_LOCKED)
-            directory_wrote(m->p, at.w.gpa, 0, 0);
+            directory_cancel_write(m->p, at.w.gpa, size);
     }
     if (!at.host)
         return rmw_bounce(m, a, size, false);
+    mmu_check_stored(m);
     if (g == WRITE_LOCKED) {
         m->rmw_kind = RMW_LOCKED;
         m->rmw_gpa = at.w.gpa;
         m->rmw_host = at.host;
         m->rmw_size = (u8)size;
+        if (directory_must_announce(m->p, at.w.gpa, size)) {
+            m->rmw_kind = RMW_ANNOUNCED;
+            memset(m->rmw_bounce, 0, sizeof(m->rmw_bounce));
+            for (unsigned i = 0; i < size; i += MIN(size, 8))
+                store_any((u8 *)m->rmw_bounce + i, MIN(size, 8), load_any(at.host + i, MIN(size, 8)));
+            return m->rmw_bounce;
+        }
     } else if (may_cache(m, &at)) {
         mmu_tlb_install(m, m->index, a, &at.w, at.host, true, true);
     }
     return at.host;
+}
+
+void *mmu_rmw_slow(struct mmu *m, gla_t a, unsigned size, const void *where)
+{
+    void *operand;
+
+    m->where = where;
+    m->stat_slow++;
+    operand = rmw_any(m, a, size);
+    watch(m, a, size, MMU_RMW);
+    return operand;
+}
+
+/* The entry of the operand's page is locked. */
+static void end_traced_rmw(struct mmu *m, bool announced)
+{
+    unsigned n = MIN(m->rmw_size, 8);
+    u8 *host = m->rmw_host;
+
+    if (announced) {
+        directory_announce(m->p, m->rmw_gpa, m->rmw_size, m->rmw_bounce[0]);
+        for (unsigned i = 0; i < m->rmw_size; i += n)
+            store_any(host + i, n, load_any((const u8 *)m->rmw_bounce + i, n));
+    }
+    directory_wrote(m->p, m->rmw_gpa, m->rmw_size, load_any(host, n), WRITE_IS_UPDATE);
 }
 
 void mmu_rmw_end_slow(struct mmu *m)
@@ -428,14 +570,14 @@ void mmu_rmw_end_slow(struct mmu *m)
     unsigned kind = m->rmw_kind;
 
     m->rmw_kind = RMW_NONE;
-    if (kind == RMW_LOCKED) {
-        directory_wrote(m->p, m->rmw_gpa, m->rmw_size, load_any(m->rmw_host, MIN(m->rmw_size, 8)));
+    if (kind == RMW_LOCKED || kind == RMW_ANNOUNCED) {
+        end_traced_rmw(m, kind == RMW_ANNOUNCED);
         return;
     }
-    for (unsigned i = 0; i < m->rmw_size; i += kind == RMW_SPLIT ? 1 : MIN(m->rmw_size, 8)) {
-        unsigned n = kind == RMW_SPLIT ? 1 : MIN(m->rmw_size, 8);
+    for (unsigned i = 0, n; i < m->rmw_size; i += n) {
         u64 v = 0;
 
+        n = part_of(m->rmw_gla + i, m->rmw_size - i);
         memcpy(&v, (u8 *)m->rmw_bounce + i, n);
         write_in_page(m, m->index, m->rmw_gla + i, n, v);
     }
@@ -531,7 +673,8 @@ gpa_t mmu_sys_translate(struct mmu *m, gla_t a, enum mmu_access access, const vo
     do
         resolve(m, MMU_SUPER, a, 16, access, &at);
     while (!put_off(m, &at) && !settle(m, &at, access & MMU_WRITE));
-    if (at.host && m->dir && directory_derive(m->p, TRACE_DESC, at.w.gpa, 16) < 0)
+    if (at.host && m->dir &&
+        (directory_derive(m->p, TRACE_DESC, at.w.gpa, 16) < 0 || mmu_check_fails(m, at.w.gpa >> 12, RIGHT_READ)))
         mmu_miss(m);
     return at.w.gpa;
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "mmu/check.h"
 #include "mmu/internal.h"
 
 enum { CR0_WP = 1 << 16, CR4_PSE = 1 << 4, CR4_PAE = 1 << 5, CR4_PGE = 1 << 7, CR4_SMEP = 1 << 20,
@@ -48,6 +49,8 @@ void mmu_destroy(struct mmu *m)
     for (unsigned b = 0; b < MMU_TABLE_HASH; b++)
         free_tables(m->priv->table[b]);
     free_tables(m->priv->free_tables);
+    free(m->check);
+    m->check = NULL;
     free(m->priv);
     m->priv = NULL;
 }

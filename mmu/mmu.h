@@ -40,6 +40,7 @@ struct tlb_entry {
 
 /* What a TLB entry was derived from; kept apart from the hot part (mmu/tlb.c). */
 struct tlb_origin;
+struct mmu_check;
 
 /* One set of entries per privilege under which rights differ. */
 enum mmu_index { MMU_USER, MMU_SUPER, MMU_SUPER_AC, MMU_INDEXES };
@@ -87,6 +88,7 @@ struct mmu {
 
     struct tlb_entry sets[MMU_INDEXES][MMU_TLB_SIZE];
     struct mmu_private *priv;   /* mmu/internal.h */
+    struct mmu_check *check;    /* debugging: mmu/check.h; NULL: off */
     u64 generation;             /* bumped when code mappings may have changed: block links are void */
     u64 stat_walks, stat_slow, stat_flushes;
 };

@@ -8,19 +8,22 @@
 #include <errno.h>
 #include <string.h>
 
-#include "src/host/host.h"
+#include "src/base/memory.h"
 
 int physmem_create(struct physmem *m, u64 bytes)
 {
     m->low = MIN(bytes, PHYSMEM_HOLE);
     m->high = bytes - m->low;
-    m->ram = host_map_lazy(bytes);
-    return m->ram ? 0 : -ENOMEM;
+    m->ram = memory_map_lazy(bytes);
+    if (!m->ram)
+        return -ENOMEM;
+    memory_prefer_large_pages(m->ram, bytes);
+    return 0;
 }
 
 void physmem_destroy(struct physmem *m)
 {
-    host_unmap(m->ram, m->low + m->high);
+    memory_unmap(m->ram, m->low + m->high);
     m->ram = NULL;
 }
 
@@ -53,16 +56,23 @@ static u64 fold(u64 h, const u64 *words, unsigned n)
 
 u64 physmem_digest(const struct physmem *m)
 {
+    enum { GROUP = 1 << 15 };
     u64 pages = (m->low + m->high) >> 12, h = 0;
+    bool touched[GROUP];
 
-    for (u64 i = 0; i < pages; i++) {
-        const u64 *w = (const u64 *)(m->ram + (i << 12));
-        u64 any = 0;
+    for (u64 from = 0; from < pages; from += GROUP) {
+        u64 n = MIN(pages - from, GROUP);
 
-        for (unsigned k = 0; k < 512; k++)
-            any |= w[k];
-        if (any)
-            h = fold(h ^ i, w, 512);
+        memory_touched(m->ram + (from << 12), n, touched);
+        for (u64 i = 0; i < n; i++) {
+            const u64 *w = (const u64 *)(m->ram + ((from + i) << 12));
+            u64 any = 0;
+
+            for (unsigned k = 0; touched[i] && k < 512; k++)
+                any |= w[k];
+            if (any)
+                h = fold(h ^ (from + i), w, 512);
+        }
     }
     return h;
 }

@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 
+#include "mmu/check.h"
 #include "mmu/internal.h"
 
 enum { PTE_P = 1, PTE_W = 2, PTE_U = 4, PTE_A = 0x20, PTE_D = 0x40, PTE_PS = 0x80, PTE_G = 0x100 };
@@ -29,6 +30,8 @@ static int read_slot(struct mmu *m, u64 gpa, unsigned size, u64 *value)
         directory_want(m->p, gpa >> 12, RIGHT_READ, gpa, size);
         return -EAGAIN;
     }
+    if (m->dir && mmu_check_fails(m, gpa >> 12, RIGHT_READ))
+        return -EAGAIN;
     *value = ram_load(host, size);
     return 0;
 }
@@ -214,7 +217,7 @@ int mmu_walk_permits(const struct mmu *m, const struct walk *w, unsigned set, en
 
 int mmu_owed_check(struct mmu *m, const struct walk *w, bool dirty)
 {
-    if (!m->dir || !m->dir->order)
+    if (!m->dir || (!m->dir->order && !m->check))
         return 0;
     for (unsigned i = 0; i < w->n; i++) {
         bool needs = w->step[i].bits || (dirty && i + 1 == w->n && !w->dirty);
@@ -223,6 +226,8 @@ int mmu_owed_check(struct mmu *m, const struct walk *w, bool dirty)
             directory_want(m->p, w->step[i].gpa >> 12, RIGHT_WRITE, w->step[i].gpa, w->step[i].size);
             return -EAGAIN;
         }
+        if (needs && mmu_check_fails(m, w->step[i].gpa >> 12, RIGHT_WRITE))
+            return -EAGAIN;
     }
     return 0;
 }
@@ -247,7 +252,10 @@ int mmu_owed_write(struct mmu *m, const struct walk *w, bool dirty)
 
         if (dirty && i + 1 == w->n && !w->dirty)
             o.bits |= PTE_D;
-        if (o.bits && !mmu_write_owed(m, &o))
+        if (!o.bits)
+            continue;
+        mmu_check_marked(m);
+        if (!mmu_write_owed(m, &o))
             return 1;
     }
     return 0;

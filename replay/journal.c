@@ -119,7 +119,7 @@ void journal_flush(struct journal_stream *s, u64 pos)
     s->len = 0;
     s->complete = pos;
     if (err && !atomic_exchange(&j->failed, true))
-        msg_error("--record: the log cannot be written any further (%s); it replays up to here", strerror(-err));
+        msg_error("--record %s: %s; the recording ends here, the log replays up to here", j->path, strerror(-err));
     atomic_store_explicit(&j->bytes, log_size(j->writer), memory_order_relaxed);
 }
 
@@ -191,6 +191,12 @@ static bool next_chunk(struct journal_stream *s)
     return false;
 }
 
+/* Is there such a participant? */
+static bool is_stream(const struct journal *j, u64 id)
+{
+    return id < j->n_streams || id == JOURNAL_STREAMS_MAX - 1;
+}
+
 static void fetch(struct journal_stream *s)
 {
     struct journal_event *ev = &s->next;
@@ -211,7 +217,7 @@ static void fetch(struct journal_stream *s)
     for (unsigned i = 0; i < event_info[ev->type].values; i++)
         if (!get_varint(s, &ev->v[i]))
             goto malformed;
-    if ((ev->type == JOURNAL_EDGE || ev->type == JOURNAL_MESSAGE) && ev->v[0] >= JOURNAL_STREAMS_MAX)
+    if ((ev->type == JOURNAL_EDGE || ev->type == JOURNAL_MESSAGE) && !is_stream(s->j, ev->v[0]))
         goto malformed;
     code_values(s, ev, false);
     s->last_pos = ev->pos;
@@ -272,7 +278,7 @@ bool journal_next(struct journal_stream *s, u64 pos, journal_source *live, void 
     if (!s->has_next)
         return false;
     if (s->next.pos < pos)
-        journal_diverge(s, pos, "the log has %s at %llu, which is past", event_info[s->next.type].name,
+        journal_diverge(s, pos, "expected %s at %llu, but nothing asked for it there", event_info[s->next.type].name,
                         (unsigned long long)s->next.pos);
     if (s->next.pos != pos || is_of_instruction(s->next.type))
         return false;
@@ -348,8 +354,10 @@ u64 journal_clock(struct journal_stream *s, u64 pos)
 
     switch (j->mode) {
     case JOURNAL_REPLAY:
-        if (take(s, JOURNAL_CLOCK, pos, &ns))
+        if (take(s, JOURNAL_CLOCK, pos, &ns)) {
             set_clock(s, pos, ns);
+            raise_clock_max(j, ns); /* for progress alone */
+        }
         break;
     case JOURNAL_RECORD:
         live = journal_live_ns(j, s->id, pos);
@@ -389,7 +397,7 @@ u64 journal_entropy(struct journal_stream *s, u64 pos)
 
     if (s->j->mode == JOURNAL_REPLAY) {
         if (!take(s, JOURNAL_ENTROPY, pos, &bits))
-            journal_diverge(s, pos, "the guest asks for random bits here, the log has none");
+            journal_diverge(s, pos, "expected no question for random bits here, the guest asks");
         return bits;
     }
     if (s->j->prng) {

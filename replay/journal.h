@@ -69,6 +69,7 @@ struct journal {
     unsigned n_streams; /* vCPUs; the agent's stream is number 64 */
     struct journal_stream stream[JOURNAL_STREAMS_MAX];
     struct log_writer *writer;
+    const char *path;   /* of the log that is written, for messages */
     struct log_reader *reader;
     _Atomic u64 clock_max; /* latest guest time anyone was told */
     u64 epoch;             /* host_clock_ns() at guest time 0 */

@@ -183,7 +183,7 @@ static bool replay_event(struct machine *m, const struct journal_event *ev)
         begin_event(m);
         journal_clock_set(p->stream, p->position, ev->v[1]);
         if (!board_run_timer(&m->board, ev->v[1]))
-            journal_diverge(p->stream, p->position, "a device timer ran here at %llu ns; none is due",
+            journal_diverge(p->stream, p->position, "expected a device timer at %llu ns, but none is due",
                             (unsigned long long)ev->v[1]);
         end_event(m, true);
         return true;
@@ -197,7 +197,7 @@ static bool replay_event(struct machine *m, const struct journal_event *ev)
         m->agent_ended = true;
         return false;
     default:
-        journal_diverge(p->stream, p->position, "an event of type %u does not belong to the I/O agent", ev->type);
+        journal_diverge(p->stream, p->position, "expected an event of the I/O agent, found type %u", ev->type);
         return false;
     }
 }

@@ -10,12 +10,16 @@
 #include <stdlib.h>
 
 #include "cpu/block.h"
+#include "cpu/check.h"
 #include "cpu/cpuid.h"
 #include "cpu/lapic.h"
 #include "cpu/segment.h"
 #include "src/base/check.h"
+#include "src/base/memory.h"
 #include "src/base/msg.h"
 #include "src/host/host.h"
+#include "src/progress.h"
+#include "src/recording.h"
 #include "trace/ipi_box.h"
 
 enum { QUANTUM = 100000 };
@@ -36,23 +40,6 @@ void machine_stop(struct machine *m, enum machine_end why, int status, bool forc
     for (unsigned i = 0; i < m->n_vcpus; i++)
         vcpu_poke(m->vcpu[i]);
     participant_wake(&m->agent);
-}
-
-static void diverged(void *ctx, unsigned id, u64 pos, const char *what)
-{
-    struct machine *m = ctx;
-    bool first;
-
-    pthread_mutex_lock(&m->end_lock);
-    first = m->end != END_DIVERGED;
-    m->end = END_DIVERGED;
-    m->exit_status = STATUS_DIVERGED;
-    pthread_mutex_unlock(&m->end_lock);
-    if (first && id == PARTICIPANT_AGENT)
-        msg_error("the replay diverges: the I/O agent at event %" PRIu64 ": %s", pos, what);
-    else if (first)
-        msg_error("the replay diverges: vCPU %u at instruction %" PRIu64 ": %s", id, pos, what);
-    machine_stop(m, END_DIVERGED, STATUS_DIVERGED, true);
 }
 
 /* ---- What the board asks for ---------------------------------------------------------------------------------------- */
@@ -77,8 +64,11 @@ static void on_serial_output(void *opaque, const u8 *bytes, size_t n)
 {
     struct machine *m = opaque;
 
-    if (m->terminal)
-        terminal_write(m->terminal, bytes, n);
+    if (!m->terminal || !n)
+        return;
+    progress_begin_output(m->progress);
+    terminal_write(m->terminal, bytes, n);
+    progress_end_output(m->progress, bytes[n - 1]);
 }
 
 static void on_debug_output(void *opaque, const u8 *bytes, size_t n)
@@ -166,34 +156,10 @@ static void on_left(void *machine, struct vcpu *v)
 static void on_limit(void *machine, struct vcpu *v)
 {
     (void)v;
-    machine_stop(machine, END_LIMIT, STATUS_FAILED, false);
+    machine_stop(machine, END_LIMIT, STATUS_FAILED, true);
 }
 
 /* ---- Building ------------------------------------------------------------------------------------------------------- */
-
-static int create_journal(struct machine *m, struct log_reader *reader, char *err, size_t n)
-{
-    const struct options *o = m->o;
-    char **list;
-    unsigned count;
-    int rc;
-
-    journal_create(&m->journal, o->replay ? JOURNAL_REPLAY : o->record ? JOURNAL_RECORD : JOURNAL_LIVE, o->smp);
-    m->journal.reader = reader;
-    m->journal.prng = o->seed ? o->seed : o->clock == OPT_CLOCK_ICOUNT ? 1 : 0;
-    m->journal.diverged = diverged;
-    m->journal.diverged_ctx = m;
-    if (!o->record)
-        return 0;
-    rc = options_to_log(o, &list, &count);
-    if (!rc)
-        rc = log_create(&m->journal.writer, o->record, (const char *const *)list, count);
-    if (rc)
-        snprintf(err, n, "--record %s: %s; give a file that can be written", o->record, strerror(-rc));
-    else
-        options_free_list(list);
-    return rc;
-}
 
 static void set_env(struct machine *m)
 {
@@ -217,9 +183,11 @@ static int create_vcpus(struct machine *m)
 
     CHECK(model);
     for (unsigned i = 0; i < m->n_vcpus; i++) {
-        struct vcpu *v = host_map_lazy(sizeof(*v));
+        struct vcpu *v = memory_map_lazy(sizeof(*v));
 
         if (!v || vcpu_create(v, i, &m->dir, journal_stream(&m->journal, i), &m->mem, model, &m->env))
+            return -ENOMEM;
+        if (m->o->check && check_start(v, m->o->check_one_in, m->env.step))
             return -ENOMEM;
         v->mmu.exact_io = m->o->sched == OPT_SCHED_SERIAL;
         m->vcpu[i] = v;
@@ -263,18 +231,16 @@ int machine_create(struct machine *m, const struct options *o, struct log_reader
     atomic_store(&m->timer_deadline, ~(u64)0);
     for (unsigned i = 0; i < PARTICIPANT_VCPUS_MAX; i++)
         atomic_store(&m->vcpu_deadline[i], ~(u64)0);
-    rc = create_journal(m, reader, err, n);
-    if (rc)
-        return rc;
+    recording_prepare(m, reader);
     snprintf(err, n, "-m: %" PRIu64 " MiB cannot be had from the host", o->ram >> 20);
     rc = physmem_create(&m->mem, o->ram);
     if (!rc)
-        rc = directory_create(&m->dir, physmem_frames(&m->mem), m->n_vcpus, &m->journal, o->record != NULL,
-                              o->record || o->replay || serial || o->semantics[TRACE_MMU] == TRACE_BRACKET);
+        rc = directory_create(&m->dir, physmem_frames(&m->mem), m->n_vcpus, host_cpus(), &m->journal, o->record != NULL,
+                              o->record || o->replay || serial || o->semantics[TRACE_MMU] != TRACE_DEFERRED);
     if (rc)
         return rc;
     for (unsigned k = 0; k < TRACE_KINDS; k++)
-        if (k != TRACE_MMU)
+        if (k != TRACE_MMU || o->semantics[k] != TRACE_DEFERRED)
             m->dir.semantics[k] = o->semantics[k];
     io_space_create(&m->space);
     m->space.begin = io_begin;
@@ -306,7 +272,7 @@ void machine_destroy(struct machine *m)
         if (!m->vcpu[i])
             continue;
         vcpu_destroy(m->vcpu[i]);
-        host_unmap(m->vcpu[i], sizeof(*m->vcpu[i]));
+        memory_unmap(m->vcpu[i], sizeof(*m->vcpu[i]));
     }
     participant_destroy(&m->agent);
     physmem_destroy(&m->mem);
@@ -395,11 +361,6 @@ static void *agent_thread(void *arg)
     return NULL;
 }
 
-static u64 state_digest(struct machine *m)
-{
-    return board_digest(&m->board, physmem_digest(&m->mem));
-}
-
 u64 machine_icount(const struct machine *m)
 {
     u64 sum = 0;
@@ -430,60 +391,32 @@ static int open_terminal(struct machine *m)
     return rc;
 }
 
-/* Close the log or check it, when all threads have stopped. */
-static void finish_journal(struct machine *m)
+/* -check: did abandoned instructions leave traces? */
+static bool is_unclean(const struct machine *m)
 {
-    u64 digest = m->env.replay && !m->agent_ended ? 0 : state_digest(m);
-    bool all = m->agent_ended;
+    u64 reports = 0, failed = 0;
 
-    if (m->journal.mode == JOURNAL_RECORD) {
-        int rc;
-
-        journal_put(m->agent.stream, JOURNAL_STOP, m->agent.position, digest, (u64)m->exit_status, 0, 0);
-        for (unsigned i = 0; i < m->n_vcpus; i++)
-            journal_flush(m->vcpu[i]->p.stream, m->vcpu[i]->p.position);
-        journal_flush(m->agent.stream, m->agent.position);
-        atomic_store(&m->journal.bytes, log_size(m->journal.writer));
-        rc = log_close(m->journal.writer, !atomic_load(&m->journal.failed));
-        if (rc && !atomic_load(&m->journal.failed))
-            msg_error("--record %s: %s", m->o->record, strerror(-rc));
-        return;
+    if (!m->o->check)
+        return false;
+    for (unsigned i = 0; i < m->n_vcpus; i++) {
+        reports += check_reports(m->vcpu[i]);
+        failed += m->vcpu[i]->mmu.check->stat_failed;
     }
-    if (!m->env.replay || m->end == END_DIVERGED || m->end == END_USER || m->end == END_SIGNAL)
-        return;
-    for (unsigned i = 0; i < m->n_vcpus; i++)
-        all &= m->vcpu[i]->stopped;
-    if (!all) {
-        m->end = END_LOG_CUT;
-        m->exit_status = STATUS_USAGE;
-        return;
-    }
-    if (digest != m->final_digest) {
-        journal_diverge(m->agent.stream, m->agent.position, "memory or devices differ at the end: digest %016" PRIx64
-                        ", expected %016" PRIx64, digest, m->final_digest);
-        return;
-    }
-    m->end = END_LOG;
-    m->verified = true;
+    msg_info("check: %" PRIu64 " rights were denied, %" PRIu64 " traces were found", failed, reports);
+    return reports != 0;
 }
 
 static int report(struct machine *m)
 {
-    u64 n = machine_icount(m);
-    double seconds = (double)(m->host_end_ns - m->host_start_ns) * 1e-9;
-
-    switch (m->end) {
-    case END_LOG:
-        msg_info("replay verified: %" PRIu64 " instructions on %u vCPU%s, %" PRIu64 " events, registers at every "
-                 "digest, memory and devices at the end (%.1f s, %.1f million instructions a second)", n, m->n_vcpus,
-                 m->n_vcpus == 1 ? "" : "s", (u64)atomic_load(&m->journal.events), seconds,
-                 (double)n / seconds * 1e-6);
+    if (is_unclean(m) && m->exit_status == STATUS_OK)
+        m->exit_status = STATUS_FAILED;
+    if (m->env.replay) {
+        recording_report(m);
         return m->exit_status;
-    case END_LOG_CUT:
-        msg_error("the log is truncated: replayed to its largest consistent cut, %" PRIu64 " instructions", n);
-        break;
+    }
+    switch (m->end) {
     case END_LIMIT:
-        msg_error("-icount-limit: stopped after %" PRIu64 " instructions", n);
+        msg_error("-icount-limit: stopped after %" PRIu64 " instructions", machine_icount(m));
         break;
     case END_RESET:
         if (m->exit_status == STATUS_OK)
@@ -505,6 +438,8 @@ int machine_run(struct machine *m)
     }
     m->host_start_ns = m->journal.epoch = host_clock_ns();
     atomic_store(&m->running, m->n_vcpus);
+    if (m->env.replay)
+        CHECK(!progress_start(&m->progress, m));
     CHECK(!host_thread_start(&agent, "agent", agent_thread, m));
     for (unsigned i = 0; i < m->n_vcpus; i++) {
         char name[16];
@@ -516,7 +451,9 @@ int machine_run(struct machine *m)
         pthread_join(m->threads[i], NULL);
     pthread_join(agent, NULL);
     m->host_end_ns = host_clock_ns();
-    finish_journal(m);
+    progress_stop(m->progress);
+    m->progress = NULL;
+    recording_finish(m);
     terminal_close(m->terminal);
     m->terminal = NULL;
     output_close(&m->debugcon);

@@ -51,9 +51,9 @@ struct machine {
     enum machine_end end;      /* the first reason wins; under end_lock */
     int exit_status;           /* of END_EXIT; under end_lock */
     bool agent_ended;          /* the agent has reached the end of its stream */
-    bool verified;             /* replay: memory and devices matched at the end */
     u64 host_start_ns, host_end_ns;
     u64 final_digest;
+    struct progress *progress; /* of a replay; NULL: none */
     struct serial_sched *serial; /* --sched serial (src/serial.c) */
 };
 

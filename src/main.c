@@ -8,6 +8,7 @@
 #include "src/load_images.h"
 #include "src/machine.h"
 #include "src/options.h"
+#include "src/recording.h"
 
 static const char *get_option(const void *ctx, const char *key)
 {
@@ -29,7 +30,7 @@ static int run(struct options *o, struct log_reader *reader)
         msg_error("%s", err);
         goto out;
     }
-    if (machine_load(&m, &images, err, sizeof(err)))
+    if (machine_load(&m, &images, err, sizeof(err)) || recording_open(&m, err, sizeof(err)))
         msg_error("%s", err);
     else
         status = machine_run(&m);

@@ -60,6 +60,8 @@ struct options {
     enum opt_sched sched, recorded_sched;
     u64 quantum, recorded_quantum; /* instructions a turn, of OPT_SCHED_SERIAL */
     enum opt_engine engine;
+    bool check;       /* debugging: abandoned instructions must leave no trace */
+    u32 check_one_in; /* one check of a right in so many fails; 0: none */
     u64 icount_limit; /* stop after so many instructions of all vCPUs together; 0: no limit */
     u8 semantics[TRACE_KINDS]; /* enum trace_semantics */
 

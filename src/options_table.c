@@ -415,6 +415,17 @@ static int read_stats(struct options *o, const char *value, char *err, size_t er
     return 0;
 }
 
+static int read_check(struct options *o, const char *value, char *err, size_t err_size)
+{
+    u64 n;
+
+    if (!opt_parse_number(value, 1000000, &n) || n == 1)
+        return wrong(err, err_size, "'%s' is no rate; it may be 0 (nothing fails) or 2 to 1000000", value);
+    o->check = true;
+    o->check_one_in = (u32)n;
+    return 0;
+}
+
 static int read_quiet(struct options *o, const char *value, char *err, size_t err_size)
 {
     (void)value, (void)err, (void)err_size;
@@ -461,6 +472,7 @@ const struct opt_row opt_table[OPT_COUNT] = {
     [OPT_TRACE_SEMANTICS] = {"trace-semantics", NULL, "KIND=SEM", false, "how holders of a memory trace are told", read_semantics},
     [OPT_ICOUNT_LIMIT] = {"icount-limit", NULL, "N", false, "end after N instructions, status 1", read_icount_limit},
     [OPT_STATS] = {"stats", NULL, NULL, false, "print counters at the end", read_stats},
+    [OPT_CHECK] = {"check", NULL, "N", false, "debugging: give instructions up, one check of a right in N", read_check},
     [OPT_QUIET] = {"quiet", "q", NULL, false, "no progress, no closing line", read_quiet},
     [OPT_HELP] = {"help", "h", NULL, false, "print this", read_help},
     [OPT_VERSION] = {"version", NULL, NULL, false, "print the version", read_version},

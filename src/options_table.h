@@ -31,6 +31,7 @@ enum opt_id {
     OPT_TRACE_SEMANTICS,
     OPT_ICOUNT_LIMIT,
     OPT_STATS,
+    OPT_CHECK,
     OPT_QUIET,
     OPT_HELP,
     OPT_VERSION,

@@ -68,6 +68,7 @@ void machine_print_stats(struct machine *m)
     line("line_switches", atomic_load(&m->dir.line_pages));
     line("waits", atomic_load(&m->dir.waits));
     line("releases_put_off", atomic_load(&m->dir.deferred));
+    line("write_permissions_recalled", atomic_load(&m->dir.recalls));
     line("token_limit", m->dir.sched.k);
     line("token_limit_lowered", m->dir.sched.stat_lowered);
     line("token_switches", m->dir.sched.stat_switches);

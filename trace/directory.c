@@ -9,11 +9,11 @@
 #include <stdlib.h>
 
 #include "src/base/check.h"
-#include "src/host/host.h"
+#include "src/base/memory.h"
 #include "trace/lines.h"
 
-int directory_create(struct directory *d, u64 n_pages, unsigned n_vcpus, struct journal *journal, bool order,
-                     bool precise_mmu)
+int directory_create(struct directory *d, u64 n_pages, unsigned n_vcpus, unsigned n_tokens,
+                     struct journal *journal, bool order, bool precise_mmu)
 {
     memset(d, 0, sizeof(*d));
     d->n_pages = n_pages;
@@ -22,7 +22,7 @@ int directory_create(struct directory *d, u64 n_pages, unsigned n_vcpus, struct 
     d->journal = journal;
     d->order = order;
     d->precise_mmu = precise_mmu;
-    d->entries = host_map_lazy(d->n_objects * sizeof(*d->entries));
+    d->entries = memory_map_lazy(d->n_objects * sizeof(*d->entries));
     if (!d->entries)
         return -ENOMEM;
     for (unsigned i = 0; i < DIRECTORY_LOCKS; i++)
@@ -30,7 +30,7 @@ int directory_create(struct directory *d, u64 n_pages, unsigned n_vcpus, struct 
     if (!precise_mmu)
         d->semantics[TRACE_MMU] = TRACE_DEFERRED;
     pthread_mutex_init(&d->split_lock, NULL);
-    sched_create(&d->sched, MIN(host_cpus(), n_vcpus));
+    sched_create(&d->sched, MIN(n_tokens, n_vcpus));
     return 0;
 }
 
@@ -38,7 +38,7 @@ void directory_destroy(struct directory *d)
 {
     for (unsigned i = 0; i < PARTICIPANTS_MAX; i++)
         if (d->who[i])
-            host_unmap(d->who[i]->rights, d->n_objects);
+            memory_unmap(d->who[i]->rights, d->n_objects);
     for (u64 i = 0; d->entries && i < d->n_objects; i++) {
         struct dir_entry *e = &d->entries[i];
 
@@ -52,7 +52,7 @@ void directory_destroy(struct directory *d)
         free(e->read_pos);
         lines_free(e);
     }
-    host_unmap(d->entries, d->n_objects * sizeof(*d->entries));
+    memory_unmap(d->entries, d->n_objects * sizeof(*d->entries));
     for (unsigned i = 0; i < DIRECTORY_LOCKS; i++)
         pthread_mutex_destroy(&d->locks[i]);
     sched_destroy(&d->sched);
@@ -62,7 +62,7 @@ void directory_add(struct directory *d, struct participant *p)
 {
     d->who[p->id] = p;
     if (d->order) {
-        p->rights = host_map_lazy(d->n_objects);
+        p->rights = memory_map_lazy(d->n_objects);
         CHECK(p->rights);
     }
 }
@@ -74,10 +74,11 @@ void directory_want(struct participant *p, u64 object, unsigned right, u64 gpa, 
     p->want_right = (u8)right;
     p->want_gpa = gpa;
     p->want_size = size;
+    p->want_kinds = 0;
     pthread_mutex_unlock(&p->lock);
 }
 
-static u64 lines_of(u64 gpa, u32 len)
+u64 directory_lines_of(u64 gpa, u32 len)
 {
     unsigned first = (gpa & 0xfff) >> 6, last = (unsigned)MIN(((gpa & 0xfff) + len - 1) >> 6, 63);
 
@@ -107,7 +108,7 @@ static bool claimed_by_other(const struct dir_entry *e, const struct participant
 int directory_derive(struct participant *p, enum trace_kind kind, u64 gpa, u32 len)
 {
     struct directory *d = p->dir;
-    u64 gfn = gpa >> 12, lines = lines_of(gpa, len);
+    u64 gfn = gpa >> 12, lines = directory_lines_of(gpa, len);
     struct dir_entry *e;
     struct trace_node *n;
     int err = 0;
@@ -116,8 +117,9 @@ int directory_derive(struct participant *p, enum trace_kind kind, u64 gpa, u32 l
         return 0;
     e = &d->entries[gfn];
     pthread_mutex_lock(directory_lock_of(d, gfn));
-    if (d->order ? !(p->rights[gfn] & RIGHT_READ)
-                 : (e->wcached & ~PMASK(p->id)) || claimed_by_other(e, p)) {
+    if (trace_announced_by_other(e, p) ||
+        (d->order ? !(p->rights[gfn] & RIGHT_READ)
+                  : (e->wcached & ~PMASK(p->id)) || claimed_by_other(e, p))) {
         directory_want(p, gfn, RIGHT_READ, gpa, len);
         err = -EAGAIN;
         goto out;
@@ -170,9 +172,9 @@ void directory_underive(struct participant *p, enum trace_kind kind, u64 gfn)
     pthread_mutex_unlock(directory_lock_of(d, gfn));
 }
 
-static bool node_meets(const struct trace_node *n, u64 gpa, u32 size, u64 lines)
+bool trace_node_meets(const struct trace_node *n, unsigned access, u64 gpa, u32 size)
 {
-    if (!(n->lines & lines))
+    if (!(n->access & access) || !(n->lines & directory_lines_of(gpa, size)))
         return false;
     if (!n->ranges)
         return true;
@@ -182,23 +184,25 @@ static bool node_meets(const struct trace_node *n, u64 gpa, u32 size, u64 lines)
     return false;
 }
 
-pmask_t directory_consumers_locked(struct directory *d, struct dir_entry *e, unsigned actor, unsigned access,
-                                   u64 gpa, u32 size, unsigned kinds, unsigned *self_kinds)
+pmask_t directory_derived_locked(const struct dir_entry *e, unsigned actor, u64 gpa, u32 size, unsigned kinds)
 {
-    u64 lines = lines_of(gpa, size);
     pmask_t who = 0;
 
-    (void)d;
-    *self_kinds = 0;
-    for (struct trace_node *n = e->nodes; n; n = n->next) {
-        if (!(n->access & access) || !(kinds & 1u << n->kind) || !node_meets(n, gpa, size, lines))
-            continue;
-        if (n->participant == actor)
-            *self_kinds |= 1u << n->kind;
-        else
+    for (const struct trace_node *n = e->nodes; n; n = n->next)
+        if (!n->ranges && (kinds & 1u << n->kind) && n->participant != actor &&
+            trace_node_meets(n, TRACE_WRITE, gpa, size))
             who |= PMASK(n->participant);
-    }
     return who;
+}
+
+unsigned directory_derived_kinds_locked(const struct dir_entry *e, unsigned id, u64 gpa, u32 size, unsigned kinds)
+{
+    unsigned of = 0;
+
+    for (const struct trace_node *n = e->nodes; n; n = n->next)
+        if (!n->ranges && n->participant == id && trace_node_meets(n, TRACE_WRITE, gpa, size))
+            of |= 1u << n->kind;
+    return of & kinds;
 }
 
 /* Kinds whose semantics is one of the set. */
@@ -216,11 +220,6 @@ unsigned directory_kinds_with(const struct directory *d, unsigned semantics)
 /* Own translations are dropped within the instruction; all other own consumers need it to run alone. */
 #define CAREFUL_KINDS (ALL_KINDS & ~(1u << TRACE_MMU))
 
-static bool is_announced(const struct participant *p, u64 gpa, u32 size, u64 value)
-{
-    return p->announced && p->want_gpa == gpa && p->want_size == size && p->want_value == value;
-}
-
 /* Keep the entry for p until its instruction has retired. Entry locked. */
 void directory_claim_locked(struct dir_entry *e, u64 object, struct participant *p)
 {
@@ -232,36 +231,58 @@ void directory_claim_locked(struct dir_entry *e, u64 object, struct participant 
         atomic_store_explicit(&p->ticket, 1 + atomic_fetch_add(&p->dir->tickets, 1), memory_order_relaxed);
     e->claim = atomic_load_explicit(&p->ticket, memory_order_relaxed);
     e->claimer = (u8)p->id;
+    p->claim_kinds[p->n_claims] = 0;
     p->claims[p->n_claims++] = object;
 }
 
-static enum write_grant want_traced_write(struct participant *p, struct dir_entry *e, u64 gpa, u32 size, u64 value,
-                                          bool careful, bool probe)
+/* Whose traces does a write concern: others', *self_kinds the actor's own. */
+static bool concerns_others(const struct dir_entry *e, unsigned actor, u64 gpa, u32 size, unsigned access,
+                            unsigned *self_kinds)
 {
-    struct directory *d = p->dir;
-    unsigned self, unused;
-    pmask_t others = directory_consumers_locked(d, e, p->id, TRACE_WRITE, gpa, size, ALL_KINDS, &self);
+    bool others = false;
 
-    if (!careful && (others || (self & CAREFUL_KINDS) || probe))
-        return WRITE_CAREFUL;
-    if (others && directory_consumers_locked(d, e, p->id, TRACE_WRITE, gpa, size,
-                                             directory_kinds_with(d, 1u << TRACE_BRACKET), &unused)) {
-        directory_want(p, gpa >> 12, RIGHT_WRITE, gpa, size);
-        return WRITE_MISS;
+    *self_kinds = 0;
+    for (const struct trace_node *n = e->nodes; n; n = n->next) {
+        if (!trace_node_meets(n, access, gpa, size))
+            continue;
+        if (n->participant == actor)
+            *self_kinds |= 1u << n->kind;
+        else
+            others = true;
     }
-    if (others && !probe && !is_announced(p, gpa, size, value) &&
-        directory_consumers_locked(d, e, p->id, TRACE_WRITE, gpa, size, directory_kinds_with(d, 1u << TRACE_PRE_DATA),
-                                   &unused)) {
-        directory_want(p, gpa >> 12, RIGHT_ANNOUNCE, gpa, size);
-        p->want_value = value;
+    return others;
+}
+
+static struct trace_event about_write(const struct participant *p, u64 gpa, u32 size, u64 value, unsigned how)
+{
+    return (struct trace_event){ .access = how & WRITE_IS_UPDATE ? TRACE_READ | TRACE_WRITE : TRACE_WRITE,
+                                 .actor = (u8)p->id, .gpa = gpa, .size = size, .value = value };
+}
+
+static enum write_grant want_traced_write(struct participant *p, struct dir_entry *e, u64 gpa, u32 size, u64 value,
+                                          unsigned how)
+{
+    struct trace_event about = about_write(p, gpa, size, value, how);
+    bool others, probe = how & WRITE_IS_PROBE;
+    unsigned self;
+
+    if (!probe && (how & WRITE_IS_CAREFUL))
+        trace_await_announcer_locked(p, e, gpa >> 12);
+    others = concerns_others(e, p->id, gpa, size, about.access, &self);
+    if (!(how & WRITE_IS_CAREFUL) && (others || (self & CAREFUL_KINDS) || probe || e->announcing))
+        return WRITE_CAREFUL;
+    if (others && directory_derived_locked(e, p->id, gpa, size, directory_kinds_with(p->dir, 1u << TRACE_BRACKET))) {
+        directory_want(p, gpa >> 12, RIGHT_WRITE, gpa, size);
         return WRITE_MISS;
     }
     if (probe)
         directory_claim_locked(e, gpa >> 12, p);
+    else if (!(how & WRITE_IS_UPDATE) && (others || self))
+        trace_before_locked(p, e, &about);
     return WRITE_LOCKED;
 }
 
-enum write_grant directory_want_write(struct participant *p, u64 gpa, u32 size, u64 value, bool careful, bool probe)
+enum write_grant directory_want_write(struct participant *p, u64 gpa, u32 size, u64 value, unsigned how)
 {
     struct directory *d = p->dir;
     u64 gfn = gpa >> 12;
@@ -275,79 +296,48 @@ enum write_grant directory_want_write(struct participant *p, u64 gpa, u32 size, 
     if (d->order && !(p->rights[gfn] & RIGHT_WRITE)) {
         directory_want(p, gfn, RIGHT_WRITE, gpa, size);
         grant = WRITE_MISS;
-    } else if (!e->nodes && !claimed_by_other(e, p)) {
+    } else if (!e->nodes && !claimed_by_other(e, p) && !e->announcing) {
         e->wcached |= PMASK(p->id);
         grant = WRITE_FAST;
-    } else if (!e->nodes) {
-        grant = WRITE_LOCKED;
     } else {
-        grant = want_traced_write(p, e, gpa, size, value, careful, probe);
+        grant = want_traced_write(p, e, gpa, size, value, how);
     }
-    if (grant != WRITE_LOCKED || probe)
+    if (grant != WRITE_LOCKED || (how & WRITE_IS_PROBE))
         pthread_mutex_unlock(directory_lock_of(d, gfn));
     return grant;
 }
 
-/* Leave a notification for a running consumer, or drop on behalf of a parked one. Entry locked. */
-static void post(struct participant *actor, struct participant *c, u64 gfn, unsigned what,
-                 const struct trace_event *ev, bool sync)
+bool directory_must_announce(struct participant *p, u64 gpa, u32 size)
 {
-    pthread_mutex_lock(&c->lock);
-    if (c->notify && ev->kind == TRACE_WATCH)
-        c->notify(c, ev);
-    if (c->parked) {
-        c->drop(c, gfn, what);
-    } else {
-        if (c->n_posts == PARTICIPANT_POSTS)
-            c->posts_overflow = true;
-        else
-            c->posts[c->n_posts++] = (struct trace_post){ gfn, what };
-        c->posted++;
-        if (sync) {
-            actor->await[c->id] = c->posted;
-            actor->awaiting |= PMASK(c->id);
-        }
-        participant_kick(c);
-    }
-    pthread_mutex_unlock(&c->lock);
+    struct trace_event about = about_write(p, gpa, size, 0, WRITE_IS_UPDATE);
+
+    return trace_tells_before_locked(p->dir, &p->dir->entries[gpa >> 12], &about);
 }
 
-/* Tell each consumer but the actor that [gpa, gpa+size) was written, and forget their nodes where they must derive
- * anew. Entry locked. */
-static void post_all(struct participant *p, struct dir_entry *e, u64 gpa, u32 size, u64 value)
+void directory_announce(struct participant *p, u64 gpa, u32 size, u64 value)
 {
-    struct directory *d = p->dir;
-    u64 gfn = gpa >> 12;
+    struct trace_event about = about_write(p, gpa, size, value, WRITE_IS_UPDATE);
 
-    for (unsigned kind = 0; kind < TRACE_KINDS; kind++) {
-        unsigned self;
-        pmask_t who = directory_consumers_locked(d, e, p->id, TRACE_WRITE, gpa, size, 1u << kind, &self);
-        struct trace_event ev = { (u8)kind, TRACE_WRITE, (u8)p->id, false, gpa, size, value };
-
-        if (!who && !self)
-            continue;
-        atomic_fetch_add_explicit(&d->count[kind].events, 1, memory_order_relaxed);
-        atomic_fetch_add_explicit(&d->count[kind].broadcast, d->n_vcpus - 1, memory_order_relaxed);
-        for (int i = -1; (i = pmask_next(who, i)) >= 0;) {
-            post(p, d->who[i], gfn, directory_drop_of_kind[kind], &ev, d->semantics[kind] == TRACE_POST_SYNC);
-            if (directory_drop_of_kind[kind])
-                directory_remove_nodes_locked(e, (unsigned)i, 1u << kind);
-            atomic_fetch_add_explicit(&d->count[kind].notifications, 1, memory_order_relaxed);
-        }
-    }
+    trace_before_locked(p, &p->dir->entries[gpa >> 12], &about);
 }
 
-void directory_wrote(struct participant *p, u64 gpa, u32 size, u64 value)
+void directory_wrote(struct participant *p, u64 gpa, u32 size, u64 value, unsigned how)
 {
-    struct directory *d = p->dir;
-    u64 gfn = gpa >> 12;
-    struct dir_entry *e = &d->entries[gfn];
-    unsigned self;
+    struct trace_event about = about_write(p, gpa, size, value, how);
+    struct dir_entry *e = &p->dir->entries[gpa >> 12];
+    bool self;
 
-    post_all(p, e, gpa, size, value);
-    directory_consumers_locked(d, e, p->id, TRACE_WRITE, gpa, size, ALL_KINDS, &self);
-    pthread_mutex_unlock(directory_lock_of(d, gfn));
-    p->announced = false;
+    trace_after_locked(p, e, &about, true);
+    self = directory_derived_kinds_locked(e, p->id, gpa, size, ALL_KINDS);
+    pthread_mutex_unlock(directory_lock_of(p->dir, gpa >> 12));
     if (self && p->wrote)
         p->wrote(p, gpa, size);
+}
+
+void directory_cancel_write(struct participant *p, u64 gpa, u32 size)
+{
+    struct trace_event about = about_write(p, gpa, size, 0, 0);
+
+    trace_after_locked(p, &p->dir->entries[gpa >> 12], &about, false);
+    pthread_mutex_unlock(directory_lock_of(p->dir, gpa >> 12));
 }

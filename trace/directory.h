@@ -23,16 +23,6 @@ enum trace_kind {
 enum trace_semantics { TRACE_BRACKET, TRACE_POST_SYNC, TRACE_POST_ASYNC, TRACE_PRE_DATA, TRACE_DEFERRED };
 enum trace_access { TRACE_READ = 1, TRACE_WRITE = 2 };
 
-/* What a consumer is told. */
-struct trace_event {
-    u8 kind, access;
-    u8 actor;       /* participant number */
-    bool before;    /* announced, not yet written (bracket, pre-data) */
-    u64 gpa;
-    u32 size;
-    u64 value;      /* pre-data: what will be written (up to 8 bytes) */
-};
-
 struct trace_range { u64 start, end; };
 
 /* One participant's interest in a page, of one kind. */
@@ -40,7 +30,7 @@ struct trace_node {
     struct trace_node *next;
     u8 participant, kind, access;
     u64 lines;                  /* 64-byte lines concerned */
-    struct trace_range *ranges; /* exact byte ranges; NULL: whole lines */
+    struct trace_range *ranges; /* exact byte ranges (trace_add); NULL: whole lines, of what was derived */
     unsigned n_ranges;
 };
 
@@ -65,6 +55,7 @@ struct dir_entry {
     u8 claimer;
     u8 writer;         /* participant with the write hold, NOBODY */
     u8 last_writer;    /* NOBODY: never held */
+    u8 announcing;     /* participant + 1 that waits for acknowledgements within an access to it; 0: none */
     bool touched;
     bool from_lines;   /* the writer's hold was made of the page's lines, whose history is kept until it is used */
     _Atomic bool lined; /* ordered by 64-byte line, nobody holds it */
@@ -72,7 +63,7 @@ struct dir_entry {
 
 #define DIRECTORY_LOCKS 1024
 
-/* Counters of one kind. */
+/* Counters of one kind: docs/traces.md. */
 struct trace_counters { _Atomic u64 events, notifications, acks, broadcast; };
 
 struct directory {
@@ -90,16 +81,18 @@ struct directory {
     struct sched sched;
     struct journal *journal;
     struct trace_counters count[TRACE_KINDS];
-    _Atomic u64 transfers, handshakes, on_behalf, waits, line_pages, deferred;
+    _Atomic u64 transfers, handshakes, on_behalf, waits, line_pages, deferred, recalls;
+    _Atomic u32 read_watches; /* pages and participants with read traces */
 };
 
 /* The objects that are not pages. */
 static inline u64 directory_io_object(const struct directory *d) { return d->n_pages; }
 static inline u64 directory_apic_object(const struct directory *d) { return d->n_pages + 1; }
 
-/* Directory for n_pages guest pages and n_vcpus participants plus the agent. 0 or -ENOMEM. */
-int directory_create(struct directory *d, u64 n_pages, unsigned n_vcpus, struct journal *journal, bool order,
-                     bool precise_mmu);
+/* Directory for n_pages guest pages and n_vcpus participants plus the agent, of which at most n_tokens run at once (the
+ * host's CPUs). 0 or -ENOMEM. */
+int directory_create(struct directory *d, u64 n_pages, unsigned n_vcpus, unsigned n_tokens,
+                     struct journal *journal, bool order, bool precise_mmu);
 void directory_destroy(struct directory *d);
 void directory_add(struct directory *d, struct participant *p);
 
@@ -130,26 +123,66 @@ enum write_grant {
     WRITE_MISS,    /* noted; abandon and acquire */
     WRITE_CAREFUL, /* only in an instruction that runs alone */
 };
-/* p wants to write [gpa, gpa+size) within a page. With `probe` the entry is never left locked: WRITE_LOCKED then means
- * that a coming write cannot miss. Owner. */
-enum write_grant directory_want_write(struct participant *p, u64 gpa, u32 size, u64 value, bool careful, bool probe);
-/* The write of a WRITE_LOCKED grant is done: unlocks, tells consumers. Owner. */
-void directory_wrote(struct participant *p, u64 gpa, u32 size, u64 value);
+enum write_how {
+    WRITE_IS_CAREFUL = 1, /* the instruction runs alone */
+    WRITE_IS_PROBE = 2,   /* the entry is never left locked: WRITE_LOCKED means that a coming write cannot miss */
+    WRITE_IS_UPDATE = 4,  /* read-modify-write: the value is not known, nobody is told before (directory_announce) */
+};
+/* p wants to write [gpa, gpa+size) within a page. Owner; may wait for consumers' acknowledgements. */
+enum write_grant directory_want_write(struct participant *p, u64 gpa, u32 size, u64 value, unsigned how);
+/* Within a WRITE_LOCKED grant of a WRITE_IS_UPDATE: is somebody to be told before it takes effect? Then make it on a copy
+ * and call directory_announce() with the result before it is stored. Owner. */
+bool directory_must_announce(struct participant *p, u64 gpa, u32 size);
+void directory_announce(struct participant *p, u64 gpa, u32 size, u64 value);
+/* The write of a WRITE_LOCKED grant is done: unlocks, tells consumers. `how` as it was asked for. Owner. */
+void directory_wrote(struct participant *p, u64 gpa, u32 size, u64 value, unsigned how);
+/* It will not be done: unlocks. Owner. */
+void directory_cancel_write(struct participant *p, u64 gpa, u32 size);
 
-/* Watches: exact byte ranges on behalf of a participant, which is notified through p->notify. Any kind, read or write
- * access. Adding waits until nobody can access unseen: p parked or not running guest code. */
+/* ---- watch.c ---- */
+
+/* Trace [start, end), any bytes, for accesses (TRACE_READ, TRACE_WRITE or both) of all participants: p->notify is called
+ * in the semantics of the kind, once for each access that touches a traced byte (however many ranges of p it touches). Ranges
+ * may overlap. When it returns nobody can access the range unseen. 0 or -EINVAL (empty, not guest pages). p's own thread
+ * at a boundary, or another while p's has not been started; may wait. */
 int trace_add(struct participant *p, enum trace_kind kind, unsigned access, u64 start, u64 end);
+/* No more, for both accesses. What was posted before may still arrive. Any thread. */
 void trace_remove(struct participant *p, enum trace_kind kind, u64 start, u64 end);
-/* Is a read of the page to be reported? Then call trace_read_event() for each read. */
+/* Is a read of the page to be reported? Then each goes between trace_read_begin(), which may wait and leaves the entry
+ * locked, and trace_read_end(). Owner, in an instruction that runs alone. */
 bool trace_reads_watched(struct directory *d, u64 gfn);
-void trace_read_event(struct participant *p, u64 gpa, u32 size);
+void trace_read_begin(struct participant *p, u64 gpa, u32 size);
+void trace_read_end(struct participant *p, u64 gpa, u32 size, u64 value);
 
-/* Who is concerned by a write or read of [gpa, gpa+size) by `actor`: consumers other than the actor; *self tells whether the
- * actor is one too. Entry locked. kinds: mask of kinds asked for. */
-pmask_t directory_consumers_locked(struct directory *d, struct dir_entry *e, unsigned actor, unsigned access,
-                                   u64 gpa, u32 size, unsigned kinds, unsigned *self_kinds);
+/* Before and after an access, entry locked. before: unlocks and locks again while it waits. after: `done` false: the access
+ * was given up. */
+bool trace_tells_before_locked(const struct directory *d, const struct dir_entry *e, const struct trace_event *about);
+void trace_before_locked(struct participant *p, struct dir_entry *e, const struct trace_event *about);
+void trace_after_locked(struct participant *p, struct dir_entry *e, const struct trace_event *about, bool done);
+/* Wait while another announces an access to the entry's page. Entry locked; unlocks and locks again. */
+void trace_await_announcer_locked(struct participant *p, struct dir_entry *e, u64 object);
+static inline bool trace_announced_by_other(const struct dir_entry *e, const struct participant *p)
+{
+    return e->announcing && e->announcing != p->id + 1;
+}
+/* Acknowledge what was posted. p->lock held; owner at a boundary. */
+void trace_take_posts_locked(struct participant *p);
+/* Wait for what p->awaiting says. Owner, at a boundary. */
+void trace_await_receipts(struct participant *p);
+/* Lock something that others hold while they wait for acknowledgements within an instruction. Owner. */
+void trace_lock_receiving(struct participant *p, pthread_mutex_t *lock);
 
-/* For trace/ itself: entry locked. */
+void trace_count_event(struct directory *d, unsigned kind, unsigned actor);
+void trace_count_notification(struct directory *d, unsigned kind, unsigned consumer, bool acknowledged);
+
+/* ---- For trace/ itself: entry locked. ---- */
+
+/* Who but the actor has derived something, in kinds asked for, from the lines of [gpa, gpa+size). */
+pmask_t directory_derived_locked(const struct dir_entry *e, unsigned actor, u64 gpa, u32 size, unsigned kinds);
+/* In which of the kinds has participant id? */
+unsigned directory_derived_kinds_locked(const struct dir_entry *e, unsigned id, u64 gpa, u32 size, unsigned kinds);
+bool trace_node_meets(const struct trace_node *n, unsigned access, u64 gpa, u32 size);
+u64 directory_lines_of(u64 gpa, u32 len);
 extern const u8 directory_drop_of_kind[TRACE_KINDS];
 unsigned directory_kinds_with(const struct directory *d, unsigned semantics);
 void directory_remove_nodes_locked(struct dir_entry *e, unsigned id, unsigned kinds);

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 
 #include "src/base/check.h"
-#include "src/host/host.h"
+#include "src/base/wait.h"
 #include "trace/lines.h"
 
 enum { WINDOW = 5000 };
@@ -88,16 +88,13 @@ static void release_plain(struct dir_entry *e, u64 gfn, struct participant *c, u
         if (kinds & 1u << k)
             what |= directory_drop_of_kind[k];
     c->drop(c, gfn, what);
-    if (right & RIGHT_WRITE)
-        directory_remove_nodes_locked(e, c->id, kinds & ~(1u << TRACE_WATCH));
+    directory_remove_nodes_locked(e, c->id, kinds);
 }
 
 /* ---- Who is in the way ---------------------------------------------------------------------------------------- */
 
 static pmask_t conflicts(struct directory *d, struct dir_entry *e, const struct participant *p, unsigned *kinds)
 {
-    unsigned self;
-
     *kinds = 0;
     if (d->order) {
         if (p->want_right & RIGHT_WRITE)
@@ -106,8 +103,8 @@ static pmask_t conflicts(struct directory *d, struct dir_entry *e, const struct 
     }
     if (p->want_right & RIGHT_READ)
         return e->wcached & ~PMASK(p->id);
-    *kinds = directory_kinds_with(d, 1u << (p->want_right & RIGHT_ANNOUNCE ? TRACE_PRE_DATA : TRACE_BRACKET));
-    return directory_consumers_locked(d, e, p->id, TRACE_WRITE, p->want_gpa, p->want_size, *kinds, &self);
+    *kinds = directory_kinds_with(d, 1u << TRACE_BRACKET);
+    return directory_derived_locked(e, p->id, p->want_gpa, p->want_size, *kinds);
 }
 
 static bool still_in_the_way(struct directory *d, struct dir_entry *e, const struct participant *asker,
@@ -116,50 +113,62 @@ static bool still_in_the_way(struct directory *d, struct dir_entry *e, const str
     return conflicts(d, e, asker, kinds) & PMASK(id);
 }
 
-static void count_notification(struct directory *d, unsigned kinds)
+/* Count what p takes from c: one notification and its acknowledgement for each kind; the event at its first. Entry locked. */
+static void count(struct directory *d, struct participant *p, unsigned consumer, unsigned kinds)
 {
-    unsigned kind = d->order ? TRACE_ORDER : kinds ? (unsigned)__builtin_ctz(kinds) : TRACE_CODE;
+    for (unsigned k = 0; k < TRACE_KINDS; k++) {
+        u16 bit = (u16)(1u << k);
 
-    atomic_fetch_add_explicit(&d->count[kind].notifications, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&d->count[kind].acks, 1, memory_order_relaxed);
-}
-
-/* Which of the kinds asked for does participant id really consume here? */
-static unsigned kinds_of(struct dir_entry *e, unsigned id, unsigned kinds)
-{
-    unsigned of = 0;
-
-    for (struct trace_node *n = e->nodes; n; n = n->next)
-        if (n->participant == id)
-            of |= 1u << n->kind;
-    return of & kinds;
+        if (!(kinds & bit))
+            continue;
+        if (!(p->want_kinds & bit))
+            trace_count_event(d, k, p->id);
+        p->want_kinds |= bit;
+        trace_count_notification(d, k, consumer, true);
+    }
 }
 
 /* Take from c for p. Entry and c locked. */
-static void release(struct directory *d, struct dir_entry *e, struct participant *c, const struct participant *p,
+static void release(struct directory *d, struct dir_entry *e, struct participant *c, struct participant *p,
                     unsigned kinds)
 {
     if (d->order) {
         release_ordered(d, e, p->want_object, c, p->want_right);
+        count(d, p, c->id, 1u << TRACE_ORDER);
+    } else if (p->want_right & RIGHT_READ) {
+        release_plain(e, p->want_object, c, p->want_right, 0);
+        atomic_fetch_add_explicit(&d->recalls, 1, memory_order_relaxed);
     } else {
-        kinds = kinds_of(e, c->id, kinds);
-        if (c->notify && (kinds & 1u << TRACE_WATCH)) {
-            struct trace_event ev = { TRACE_WATCH, TRACE_WRITE, (u8)p->id, true, p->want_gpa, p->want_size,
-                                      p->want_value };
-            c->notify(c, &ev);
-        }
+        kinds = directory_derived_kinds_locked(e, c->id, p->want_gpa, p->want_size, kinds);
         release_plain(e, p->want_object, c, p->want_right, kinds);
+        count(d, p, c->id, kinds);
     }
-    count_notification(d, kinds);
 }
 
 /* ---- Acquiring ---------------------------------------------------------------------------------------------- */
 
-/* Does c keep the object for an instruction that is older than p's? */
-static bool is_kept_from(const struct dir_entry *e, const struct participant *p)
+/* Is the object kept for another's instruction? One that is older than p's, or that runs now: it may have made sure
+ * that its write cannot miss. Entry locked. */
+static bool is_kept_from(struct directory *d, struct dir_entry *e, struct participant *p)
 {
-    return e->claim && e->claimer != p->id &&
-           e->claim < atomic_load_explicit(&p->ticket, memory_order_relaxed);
+    struct participant *c;
+    bool runs;
+
+    if (trace_announced_by_other(e, p))
+        return true;
+    if (!e->claim || e->claimer == p->id)
+        return false;
+    if (e->claim < atomic_load_explicit(&p->ticket, memory_order_relaxed))
+        return true;
+    c = d->who[e->claimer];
+    pthread_mutex_lock(&c->lock);
+    runs = !c->parked;
+    if (runs) {
+        c->requests |= PMASK(p->id);
+        participant_kick(c);
+    }
+    pthread_mutex_unlock(&c->lock);
+    return runs;
 }
 
 static void log_edge(struct participant *p, unsigned source, u64 pos, u64 object)
@@ -213,6 +222,24 @@ static void init_entry(struct dir_entry *e)
         e->writer = e->last_writer = NOBODY;
 }
 
+static void want_more(struct participant *p, unsigned right)
+{
+    pthread_mutex_lock(&p->lock);
+    p->want_right |= (u8)right;
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* p has got what it wanted: nobody need serve that any more. Entry locked. */
+static void want_nothing(struct participant *p, u64 object)
+{
+    for (unsigned i = 0; i < p->n_claims; i++)
+        if (p->claims[i] == object)
+            p->claim_kinds[i] |= p->want_kinds;
+    pthread_mutex_lock(&p->lock);
+    p->want_right = 0;
+    pthread_mutex_unlock(&p->lock);
+}
+
 /* What a look at the object came to. */
 enum attempt { GOT, WAIT, AGAIN };
 
@@ -221,7 +248,7 @@ enum attempt { GOT, WAIT, AGAIN };
 static enum attempt switch_to_lines(struct directory *d, struct dir_entry *e, struct participant *p)
 {
     if (!(p->want_right & RIGHT_WRITE)) {
-        p->want_right |= RIGHT_WRITE;
+        want_more(p, RIGHT_WRITE);
         return AGAIN;
     }
     lines_begin_locked(d, e, p, p->want_object);
@@ -239,7 +266,7 @@ static enum attempt try_acquire(struct directory *d, struct participant *p)
 
     pthread_mutex_lock(directory_lock_of(d, object));
     init_entry(e);
-    if (is_kept_from(e, p)) {
+    if (is_kept_from(d, e, p)) {
         e->waiters |= PMASK(p->id);
         result = WAIT;
         goto out;
@@ -249,7 +276,7 @@ static enum attempt try_acquire(struct directory *d, struct participant *p)
             result = AGAIN;
             goto out;
         }
-        p->want_right |= RIGHT_WRITE;
+        want_more(p, RIGHT_WRITE);
     }
     who = conflicts(d, e, p, &kinds);
     for (int i = -1; (i = pmask_next(who, i)) >= 0;) {
@@ -267,13 +294,16 @@ static enum attempt try_acquire(struct directory *d, struct participant *p)
         }
         pthread_mutex_unlock(&c->lock);
     }
+    if (result == WAIT) { /* kept for p from now on, so that who has made way does not come back before it */
+        if (e->claim && e->claimer != p->id)
+            e->claim = 0;
+        directory_claim_locked(e, object, p);
+    }
     if (result == GOT && atomic_load_explicit(&e->lined, memory_order_relaxed))
         result = AGAIN; /* it fell back to its lines */
     if (result == GOT) {
         if (d->order)
             grant_ordered(d, e, p);
-        if (p->want_right & RIGHT_ANNOUNCE)
-            p->announced = true;
         if (e->claim && e->claimer != p->id)
             e->claim = 0; /* an older ticket takes it over */
         directory_claim_locked(e, object, p);
@@ -281,6 +311,8 @@ static enum attempt try_acquire(struct directory *d, struct participant *p)
         if (d->order && who && lines_wanted_locked(d, e, object))
             result = switch_to_lines(d, e, p);
     }
+    if (result == GOT)
+        want_nothing(p, object);
 out:
     pthread_mutex_unlock(directory_lock_of(d, object));
     return result;
@@ -294,9 +326,9 @@ void hold_acquire(struct participant *p)
 
     if (p->want_object == WANT_RETRY) {
         for (unsigned i = 0; i < 20 + 7 * p->id; i++)
-            host_relax();
+            wait_relax();
         if (sched_contended(&d->sched) || ++p->retries % 64 == 0)
-            host_thread_yield();
+            wait_yield();
         return;
     }
 
@@ -310,7 +342,7 @@ void hold_acquire(struct participant *p)
         if (result == GOT)
             break;
         if (result == AGAIN) {
-            host_relax();
+            wait_relax();
             continue;
         }
         waited = true;
@@ -338,34 +370,6 @@ static pmask_t take_waiters(struct dir_entry *e)
     return who;
 }
 
-static void await_acks(struct participant *p)
-{
-    struct directory *d = p->dir;
-
-    participant_park(p);
-    while (p->awaiting) {
-        u32 seen = atomic_load_explicit(&p->wake_count, memory_order_acquire);
-        bool all = true;
-
-        for (int i = -1; (i = pmask_next(p->awaiting, i)) >= 0;) {
-            struct participant *c = d->who[i];
-
-            pthread_mutex_lock(&c->lock);
-            if (c->acked >= p->await[i] || c->parked) {
-                p->awaiting &= ~PMASK(i);
-            } else {
-                c->requests |= PMASK(p->id);
-                participant_kick(c);
-                all = false;
-            }
-            pthread_mutex_unlock(&c->lock);
-        }
-        if (!all)
-            participant_sleep(p, seen, ~(u64)0);
-    }
-    participant_unpark(p);
-}
-
 void hold_retire(struct participant *p)
 {
     struct directory *d = p->dir;
@@ -386,10 +390,9 @@ void hold_retire(struct participant *p)
         wake_waiters(d, who & ~PMASK(p->id));
     }
     p->n_claims = 0;
-    p->announced = false;
     atomic_store_explicit(&p->ticket, 0, memory_order_relaxed);
     if (p->awaiting)
-        await_acks(p);
+        trace_await_receipts(p);
 }
 
 /* ---- Serving ------------------------------------------------------------------------------------------------ */
@@ -410,28 +413,30 @@ static bool serve(struct participant *p, struct participant *asker, bool now, u6
     struct dir_entry *e;
     u64 object;
     unsigned kinds;
+    bool wants;
     pmask_t who;
 
     pthread_mutex_lock(&asker->lock);
     object = asker->want_object;
+    wants = asker->want_right;
     pthread_mutex_unlock(&asker->lock);
+    if (!wants) { /* not any more, or it waits for receipts only */
+        participant_wake(asker);
+        return true;
+    }
     e = &d->entries[object];
     if (!now && d->order && (*left = window_left(p, object)))
         return false;
     pthread_mutex_lock(directory_lock_of(d, object));
     pthread_mutex_lock(&asker->lock);
-    if (asker->want_object == object && asker->parked && still_in_the_way(d, e, asker, p->id, &kinds)) {
-        struct participant wants = { .id = asker->id, .want_object = object, .want_right = asker->want_right,
-                                     .want_gpa = asker->want_gpa, .want_size = asker->want_size,
-                                     .want_value = asker->want_value };
-
-        pthread_mutex_unlock(&asker->lock);
+    wants = asker->want_right && asker->want_object == object && asker->parked &&
+            still_in_the_way(d, e, asker, p->id, &kinds);
+    pthread_mutex_unlock(&asker->lock);
+    if (wants) { /* and goes on wanting it while the entry is locked */
         pthread_mutex_lock(&p->lock);
-        release(d, e, p, &wants, kinds);
+        release(d, e, p, asker, kinds);
         pthread_mutex_unlock(&p->lock);
         atomic_fetch_add_explicit(&d->handshakes, 1, memory_order_relaxed);
-    } else {
-        pthread_mutex_unlock(&asker->lock);
     }
     who = take_waiters(e);
     pthread_mutex_unlock(directory_lock_of(d, object));
@@ -449,15 +454,7 @@ u64 hold_serve(struct participant *p, bool now)
     pthread_mutex_lock(&p->lock);
     who = p->requests;
     p->requests = 0;
-    if (p->n_posts) {
-        for (unsigned i = 0; i < p->n_posts; i++)
-            p->drop(p, p->posts[i].gfn, p->posts[i].what);
-        if (p->posts_overflow)
-            p->drop(p, ~(u64)0, DROP_ALL);
-        p->n_posts = 0;
-        p->posts_overflow = false;
-    }
-    p->acked = p->posted;
+    trace_take_posts_locked(p);
     pthread_mutex_unlock(&p->lock);
     for (int i = -1; (i = pmask_next(who, i)) >= 0;) {
         u64 left = 0;

@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-#include "src/host/host.h"
+#include "src/base/wait.h"
 #include "trace/directory.h"
 
 enum { SPINS = 3000 };
@@ -24,8 +24,8 @@ void participant_create(struct participant *p, unsigned id, struct directory *di
     p->parked = true;
     atomic_store(&p->watch_min, ~(u64)0);
     pthread_mutex_init(&p->lock, NULL);
-    host_cond_init(&p->wake);
-    host_cond_init(&p->token);
+    wait_init(&p->wake);
+    wait_init(&p->token);
     if (dir)
         directory_add(dir, p);
 }
@@ -57,25 +57,13 @@ static void wake_requesters(struct participant *p, pmask_t who)
         participant_wake(p->dir->who[i]);
 }
 
-/* Take the notifications that were left for p. Locked. */
-static void take_posts(struct participant *p)
-{
-    for (unsigned i = 0; i < p->n_posts; i++)
-        p->drop(p, p->posts[i].gfn, p->posts[i].what);
-    if (p->posts_overflow)
-        p->drop(p, ~(u64)0, DROP_ALL);
-    p->n_posts = 0;
-    p->posts_overflow = false;
-    p->acked = p->posted;
-}
-
 void participant_park(struct participant *p)
 {
     pmask_t who;
 
     pthread_mutex_lock(&p->lock);
     p->parked = true;
-    take_posts(p);
+    trace_take_posts_locked(p);
     who = p->requests;
     p->requests = 0;
     pthread_mutex_unlock(&p->lock);
@@ -87,7 +75,7 @@ void participant_unpark(struct participant *p)
 {
     pthread_mutex_lock(&p->lock);
     p->parked = false;
-    take_posts(p);
+    trace_take_posts_locked(p);
     pthread_mutex_unlock(&p->lock);
 }
 
@@ -96,7 +84,7 @@ static bool spin(struct participant *p, u32 seen)
     for (unsigned i = 0; i < SPINS; i++) {
         if (atomic_load_explicit(&p->wake_count, memory_order_acquire) != seen)
             return true;
-        host_relax();
+        wait_relax();
     }
     return false;
 }
@@ -112,7 +100,7 @@ void participant_sleep(struct participant *p, u32 seen, u64 deadline)
         sched_leave(s, p);
     pthread_mutex_lock(&p->lock);
     while (atomic_load_explicit(&p->wake_count, memory_order_relaxed) == seen) {
-        host_cond_wait_until(&p->wake, &p->lock, deadline);
+        wait_until(&p->wake, &p->lock, deadline);
         if (deadline != ~(u64)0)
             break;
     }
@@ -133,6 +121,36 @@ static void set_watch_min(struct participant *p)
     atomic_store(&p->watch_min, min);
 }
 
+/* Follow who waits for whom from p; true: back to p. Compares, or notes, which waits these are. */
+static bool leads_back(struct participant *p, u32 *waits, bool compare)
+{
+    struct participant *q = p;
+
+    for (unsigned i = 0; i < PARTICIPANTS_MAX; i++) {
+        u32 n = atomic_load(&q->waits), id = atomic_load(&q->waits_for);
+        u64 pos = atomic_load(&q->waits_pos);
+
+        if (!id || (compare && waits[i] != n))
+            return false;
+        waits[i] = n;
+        q = p->dir->who[id - 1];
+        if (atomic_load(&q->published) >= pos)
+            return false;
+        if (q == p)
+            return true;
+    }
+    return false;
+}
+
+/* Does p wait for itself? Nobody in such a circle ever moves, so what was seen twice was so at one time; and the last who
+ * joins it sees all of it. */
+static bool waits_in_circle(struct participant *p)
+{
+    u32 waits[PARTICIPANTS_MAX];
+
+    return leads_back(p, waits, false) && leads_back(p, waits, true);
+}
+
 bool participant_wait_edge(struct participant *p, struct participant *src, u64 pos)
 {
     bool ok;
@@ -141,6 +159,9 @@ bool participant_wait_edge(struct participant *p, struct participant *src, u64 p
         return true;
     participant_publish(p);
     participant_park(p);
+    atomic_store(&p->waits_pos, pos);
+    atomic_fetch_add(&p->waits, 1);
+    atomic_store(&p->waits_for, src->id + 1);
     for (;;) {
         u32 seen = atomic_load_explicit(&p->wake_count, memory_order_acquire);
         bool ended;
@@ -150,7 +171,7 @@ bool participant_wait_edge(struct participant *p, struct participant *src, u64 p
         src->watch[p->id] = pos;
         set_watch_min(src);
         ok = atomic_load(&src->published) >= pos;
-        ended = src->ended;
+        ended = src->ended || waits_in_circle(p);
         if (ok || ended) {
             src->watch[p->id] = 0;
             set_watch_min(src);
@@ -162,6 +183,7 @@ bool participant_wait_edge(struct participant *p, struct participant *src, u64 p
             break;
         participant_sleep(p, seen, ~(u64)0);
     }
+    atomic_store(&p->waits_for, 0);
     participant_unpark(p);
     return ok;
 }

@@ -53,7 +53,7 @@ union stop_word {
 };
 
 /* Rights on an object. A recorded run: standing holds. A plain run: only RIGHT_WRITE of special objects. */
-enum { RIGHT_READ = 1, RIGHT_WRITE = 2, RIGHT_ANNOUNCE = 4 };
+enum { RIGHT_READ = 1, RIGHT_WRITE = 2 };
 
 /* What a participant must drop of a page. */
 enum {
@@ -66,18 +66,30 @@ enum {
 };
 
 #define PARTICIPANT_CLAIMS 24
-#define PARTICIPANT_POSTS 32
+#define PARTICIPANT_POSTS 256
 #define PARTICIPANT_GRANTS 16
 #define PARTICIPANT_LINES 64
 
 struct directory;
 struct ipi_box;
-struct trace_event;
 
-/* A notification left for a running consumer (post-sync, post-async). */
+/* What a consumer is told of an access that a trace of it concerns. */
+struct trace_event {
+    u8 kind, access; /* enum trace_kind; TRACE_READ, TRACE_WRITE or both. Kind TRACE_KINDS: events were lost, look at all */
+    u8 actor;        /* participant number */
+    bool before;     /* the access is to come (bracket, pre-data) */
+    bool over;       /* the access announced before is over (bracket) */
+    u64 gpa;
+    u32 size;
+    u64 value;       /* written or read (up to 8 bytes); 0 when it is not known yet */
+};
+
+/* A notification left for a running consumer. */
 struct trace_post {
-    u64 gfn;
-    u32 what; /* DROP_* */
+    struct trace_event ev; /* gpa: the page, when there is only something to drop */
+    u8 what;    /* DROP_* */
+    bool watch; /* goes to p->notify */
+    bool sync;  /* counted as acknowledged at receipt */
 };
 
 /* A line locked for the running instruction (trace/lines.c). */
@@ -103,8 +115,9 @@ struct participant {
     _Atomic u32 wake_count;  /* bumped under lock at each wake */
     pmask_t requests;        /* under lock: participants whose acquisition waits for us */
     struct trace_post posts[PARTICIPANT_POSTS]; /* under lock */
-    unsigned n_posts;
+    unsigned n_posts, n_received; /* n_received: their events have been received within an instruction */
     bool posts_overflow;
+    bool within;             /* under lock: waits within an instruction (trace/watch.c), receives posts there */
     u64 posted, acked;       /* under lock: notifications left, and acknowledged */
     u8 *rights;              /* RIGHT_* per object; changed under the object's lock and this one */
 
@@ -113,12 +126,13 @@ struct participant {
     u64 want_gpa;
     u32 want_size;
     u8 want_right;
-    u64 want_value;          /* pre-data announcements */
-    bool announced;
+    u16 want_kinds;          /* kinds whose event this acquisition has counted; under the object's lock */
+    u16 event_kinds;         /* kinds whose event the present access has counted; owner only */
     _Atomic u64 ticket;      /* of the instruction that could not go on; 0: none */
     u64 claims[PARTICIPANT_CLAIMS]; /* objects kept until that instruction has retired; owner only */
+    u16 claim_kinds[PARTICIPANT_CLAIMS]; /* want_kinds of its acquisition */
     unsigned n_claims;
-    u64 await[PARTICIPANTS_MAX]; /* post-sync: acknowledgements owed by others before we go on */
+    u64 await[PARTICIPANTS_MAX]; /* acknowledgements owed by others before we go on */
     pmask_t awaiting;
     /* Objects lately granted, and when: a release may be put off for a bounded number of instructions. */
     struct { u64 object, icount; } grants[PARTICIPANT_GRANTS];
@@ -131,6 +145,9 @@ struct participant {
     _Atomic u64 published;   /* everything before this position has taken effect */
     u64 watch[PARTICIPANTS_MAX]; /* under lock: positions of ours that others wait for; 0: none */
     _Atomic u64 watch_min;   /* the least of them, ~0: none */
+    _Atomic u32 waits_for;   /* participant + 1 whose position we wait for; 0: none */
+    _Atomic u32 waits;       /* how often we began to wait */
+    _Atomic u64 waits_pos;
     bool ended;              /* under lock: goes no further (end of the log, failure) */
 
     bool has_token;
@@ -143,7 +160,8 @@ struct participant {
     void (*drop)(struct participant *p, u64 gfn, unsigned what);
     /* The owner itself wrote to traced memory it derived something from. */
     void (*wrote)(struct participant *p, u64 gpa, unsigned size);
-    /* Consumer of a watch: called when it acknowledges (may be NULL). */
+    /* Consumer of an exact trace (trace_add; may be NULL): called when it acknowledges, as drop is, and by itself within
+     * its own access. p->lock is held: it may note what it hears and kick, not call trace/. */
     void (*notify)(struct participant *p, const struct trace_event *ev);
     void *owner;             /* struct vcpu or the agent */
 
@@ -186,7 +204,8 @@ void participant_unpark(struct participant *p);
  * away while it sleeps longer than a short spin, and has it again at return if it had it before. */
 void participant_sleep(struct participant *p, u32 seen, u64 deadline);
 
-/* Replay: wait until `src` has published `pos`. False: src ended before it. p is at a boundary. */
+/* Replay: wait until `src` has published `pos`. False: it never will, because it ended before, or because it waits, itself or
+ * through others, for p (no recording holds such a circle, but a log is input from strangers). p is at a boundary. */
 bool participant_wait_edge(struct participant *p, struct participant *src, u64 pos);
 /* Replay: p stands at boundary p->position: let those go on who wait for it. */
 void participant_publish(struct participant *p);

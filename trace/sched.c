@@ -7,7 +7,6 @@
  */
 #include "trace/sched.h"
 
-#include "src/host/host.h"
 #include "trace/participant.h"
 
 enum { PERIOD_INSNS = 4000000, BUSY_INSNS = 6000, HOLD_OFF_MAX = 64 };
@@ -24,19 +23,28 @@ void sched_destroy(struct sched *s)
     pthread_mutex_destroy(&s->lock);
 }
 
+/* Somebody whose position others wait for (in a replay) goes first. */
+static void enqueue(struct sched *s, struct participant *p)
+{
+    bool first = atomic_load_explicit(&p->watch_min, memory_order_relaxed) != ~(u64)0;
+
+    p->token_granted = false;
+    p->token_next = first ? s->head : NULL;
+    if (!s->head)
+        s->head = s->tail = p;
+    else if (first)
+        s->head = p;
+    else
+        s->tail = s->tail->token_next = p;
+}
+
 void sched_enter(struct sched *s, struct participant *p)
 {
     pthread_mutex_lock(&s->lock);
     if (s->running < s->k && !s->head) {
         s->running++;
     } else {
-        p->token_granted = false;
-        p->token_next = NULL;
-        if (s->head)
-            s->tail->token_next = p;
-        else
-            s->head = p;
-        s->tail = p;
+        enqueue(s, p);
         atomic_fetch_add_explicit(&s->waiting, 1, memory_order_relaxed);
         while (!p->token_granted)
             pthread_cond_wait(&p->token, &s->lock);

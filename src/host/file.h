@@ -20,6 +20,9 @@ int host_file_load(const char *path, u64 max, u8 **bytes, u64 *size);
 /* `path` as an absolute path (symbolic links are kept), allocated; NULL: no memory or no folder. */
 char *host_file_absolute(const char *path);
 
+/* Do both paths lead to the same file? False as well when one leads nowhere. */
+bool host_file_is_same(const char *a, const char *b);
+
 /* Open a file for output, emptied first. The descriptor or -errno. */
 int host_file_create(const char *path);
 void host_file_close(int fd);

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Host services on Linux: clocks, lazily committed memory, threads. See host.h. Memory is mapped without reservation so
- * that a 64 GiB guest's tables cost only what is touched.
+ * Host services on Linux: clocks, entropy, threads, whole reads and writes. See host.h. Lazily committed memory and
+ * waiting, which every layer needs and which tell nothing of the host, are in src/base/memory.h and src/base/wait.h.
  */
 #include "src/host/host.h"
 
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
@@ -52,19 +51,6 @@ unsigned host_cpus(void)
     return (unsigned)CPU_COUNT(&set);
 }
 
-void *host_map_lazy(size_t bytes)
-{
-    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-    return p == MAP_FAILED ? NULL : p;
-}
-
-void host_unmap(void *at, size_t bytes)
-{
-    if (at)
-        munmap(at, bytes);
-}
-
 int host_thread_start(pthread_t *t, const char *name, void *(*fn)(void *), void *arg)
 {
     sigset_t all, old;
@@ -99,31 +85,6 @@ void host_thread_pin(unsigned n)
         sched_setaffinity(0, sizeof(one), &one);
         return;
     }
-}
-
-void host_thread_yield(void)
-{
-    sched_yield();
-}
-
-void host_cond_init(pthread_cond_t *c)
-{
-    pthread_condattr_t a;
-
-    pthread_condattr_init(&a);
-    pthread_condattr_setclock(&a, CLOCK_MONOTONIC);
-    pthread_cond_init(c, &a);
-    pthread_condattr_destroy(&a);
-}
-
-void host_cond_wait_until(pthread_cond_t *c, pthread_mutex_t *m, u64 deadline)
-{
-    struct timespec t = { (time_t)(deadline / 1000000000u), (long)(deadline % 1000000000u) };
-
-    if (deadline == ~(u64)0)
-        pthread_cond_wait(c, m);
-    else
-        pthread_cond_timedwait(c, m, &t);
 }
 
 i64 host_write_all(int fd, const void *from, size_t n)

@@ -35,7 +35,7 @@ bool bare_create(struct bare *b, u64 bytes, u64 entry, const char *model)
     memset(b, 0, sizeof(*b));
     b->dir = calloc(1, sizeof(*b->dir));
     if (!v || !b->dir || physmem_create(&b->mem, bytes) ||
-        directory_create(b->dir, physmem_frames(&b->mem), 1, NULL, true, false))
+        directory_create(b->dir, physmem_frames(&b->mem), 1, 1, NULL, true, false))
         return false;
     memset(v, 0, sizeof(*v));
     io_space_create(&b->io);

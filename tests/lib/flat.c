@@ -134,7 +134,7 @@ static struct vcpu *vcpu;
 static struct physmem memory;
 static struct io_space io;
 
-static _Noreturn void escape(void *owner, enum mmu_escape why)
+static __attribute__((noreturn)) void escape(void *owner, enum mmu_escape why)
 {
     struct vcpu *v = owner;
     struct exception e = {

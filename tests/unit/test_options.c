@@ -84,6 +84,11 @@ static void spellings(void)
     CU_ASSERT_STRING_EQUAL(o.serial.path, "out");
     CU_ASSERT_TRUE(o.demo && o.no_reboot && o.quiet && o.stats);
     CU_ASSERT_EQUAL(o.icount_limit, 1000);
+    CU_ASSERT_FALSE(o.check);
+    accept("-demo -check 20");
+    CU_ASSERT_TRUE(o.check && o.check_one_in == 20);
+    accept("-replay r -check 0");
+    refuse("-demo -check 1", "'1'", "2 to 1000000");
 }
 
 static void help_stops_reading(void)
