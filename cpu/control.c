@@ -12,6 +12,7 @@
 #include "cpu/debug.h"
 #include "cpu/descriptor.h"
 #include "cpu/lapic.h"
+#include "cpu/monitor.h"
 #include "cpu/sys.h"
 
 #define CR0_KNOWN (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
@@ -270,8 +271,7 @@ void sys_monitor(struct vcpu *v, const struct uop *u)
     if (v->r[R_CX])
         vcpu_raise_err(v, VEC_GP, 0);
     a = vcpu_linear(v, u->seg, offset, 1, MMU_READ);
-    mmu_probe(&v->mmu, a, 1, MMU_READ, u);
-    v->monitor_gpa = mmu_sys_translate(&v->mmu, a, MMU_READ, u) & ~63ull;
+    monitor_arm(v, mmu_sys_monitor(&v->mmu, a, u));
 }
 
 void sys_mwait(struct vcpu *v, const struct uop *u)
@@ -281,8 +281,10 @@ void sys_mwait(struct vcpu *v, const struct uop *u)
         vcpu_raise(v, VEC_UD);
     if (v->r[R_CX] & ~1ull)
         vcpu_raise_err(v, VEC_GP, 0);
-    if (v->monitor_gpa != ~0ull)
-        v->activity = CPU_MWAIT;
+    if (v->monitor_gpa == ~0ull)
+        return;
+    v->activity = CPU_MWAIT;
+    v->mwait_break = v->r[R_CX] & 1;
 }
 
 /* --- Caches ------------------------------------------------------------------------------------- */

@@ -13,6 +13,7 @@
 #include "cpu/descriptor.h"
 #include "cpu/exec.h"
 #include "cpu/lapic.h"
+#include "cpu/monitor.h"
 #include "cpu/run.h"
 #include "mmu/physmem.h"
 #include "trace/directory.h"
@@ -25,6 +26,8 @@ static void drop(struct participant *p, u64 gfn, unsigned what)
     struct vcpu *v = p->owner;
 
     mmu_drop(&v->mmu, gfn, what);
+    if (what & DROP_MONITOR)
+        monitor_drop(v, gfn);
     if (what & DROP_CODE)
         block_drop_page(v, gfn);
     if (what & DROP_DESC) {

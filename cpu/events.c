@@ -13,6 +13,7 @@
 #include "cpu/debug.h"
 #include "cpu/exec.h"
 #include "cpu/lapic.h"
+#include "cpu/monitor.h"
 #include "mmu/physmem.h"
 #include "trace/directory.h"
 #include "trace/ipi_box.h"
@@ -31,6 +32,7 @@ enum { DELIVER_NMI = 1, DELIVER_INTERRUPT, DELIVER_EXTINT };
 void vcpu_count_delivery(struct vcpu *v)
 {
     v->p.horizon++; /* icount = horizon - left */
+    monitor_disarm(v);
 }
 
 void vcpu_poke(struct vcpu *v)
@@ -86,6 +88,10 @@ static bool live_event(void *ctx, struct journal_event *ev)
     if (vector != -1) {
         ev->v[0] = vector == -2 ? DELIVER_EXTINT : DELIVER_INTERRUPT;
         ev->v[1] = (u64)vector;
+        return true;
+    }
+    if (v->activity == CPU_MWAIT && (ev->v[0] = monitor_wakes(v))) {
+        ev->type = JOURNAL_WAKE;
         return true;
     }
     if (v->p.position - v->digest_at >= DIGEST_INTERVAL) {
@@ -267,6 +273,7 @@ static void take_signals(struct vcpu *v)
     if (v->init_pending) {
         v->init_pending = false;
         v->sipi_pending = false;
+        monitor_disarm(v);
         vcpu_init_signal(v);
         vcpu_count_delivery(v);
         advance(v);
@@ -283,6 +290,18 @@ static void take_signals(struct vcpu *v)
         vcpu_count_delivery(v);
         advance(v);
     }
+}
+
+/* MWAIT ends, with nothing delivered. */
+static void wake(struct vcpu *v)
+{
+    if (v->activity != CPU_MWAIT) {
+        journal_diverge(v->p.stream, v->p.position, "expected the vCPU to wait in MWAIT here, found that it does not");
+        v->ended = true;
+        return;
+    }
+    v->activity = CPU_RUNNING;
+    monitor_disarm(v);
 }
 
 static void handle(struct vcpu *v, const struct journal_event *ev)
@@ -310,6 +329,9 @@ static void handle(struct vcpu *v, const struct journal_event *ev)
         while (!delivered(v, &(struct delivery){ DELIVER_NMI, 0 }))
             ;
         advance(v);
+        break;
+    case JOURNAL_WAKE:
+        wake(v);
         break;
     case JOURNAL_DIGEST:
         check_digest(v, ev);

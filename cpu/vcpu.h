@@ -157,6 +157,8 @@ struct vcpu {
     bool fault_pending;   /* `fault` has to be delivered at this boundary (a task switch ended in it) */
     struct exception fault;
     u64 monitor_gpa;      /* armed MONITOR line, ~0: none */
+    bool monitor_hit;     /* it was written since (or may have been); under p.lock while parked */
+    bool mwait_break;     /* MWAIT: interrupts wake though IF is clear */
 
     struct exception exc;
     const struct uop *cur; /* the micro-op that is in a helper or a slow path */

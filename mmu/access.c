@@ -665,16 +665,31 @@ void mmu_as_write(struct mmu *m, bool user, gla_t a, unsigned size, u64 value, c
     write_any(m, set_of(m, user), a, size, value);
 }
 
+/* Translate for a system read of `size` bytes, and trace them for the kind. NULL host: not RAM. */
+static void translate(struct mmu *m, gla_t a, unsigned size, enum mmu_access access, enum trace_kind kind, struct place *at)
+{
+    do
+        resolve(m, MMU_SUPER, a, size, access, at);
+    while (!put_off(m, at) && !settle(m, at, access & MMU_WRITE));
+    if (at->host && m->dir &&
+        (directory_derive(m->p, kind, at->w.gpa, size) < 0 || mmu_check_fails(m, at->w.gpa >> 12, RIGHT_READ)))
+        mmu_miss(m);
+}
+
 gpa_t mmu_sys_translate(struct mmu *m, gla_t a, enum mmu_access access, const void *where)
 {
     struct place at;
 
     m->where = where;
-    do
-        resolve(m, MMU_SUPER, a, 16, access, &at);
-    while (!put_off(m, &at) && !settle(m, &at, access & MMU_WRITE));
-    if (at.host && m->dir &&
-        (directory_derive(m->p, TRACE_DESC, at.w.gpa, 16) < 0 || mmu_check_fails(m, at.w.gpa >> 12, RIGHT_READ)))
-        mmu_miss(m);
+    translate(m, a, 16, access, TRACE_DESC, &at);
     return at.w.gpa;
+}
+
+gpa_t mmu_sys_monitor(struct mmu *m, gla_t a, const void *where)
+{
+    struct place at;
+
+    m->where = where;
+    translate(m, a, 1, MMU_READ, TRACE_WATCH, &at);
+    return at.host ? at.w.gpa & ~(gpa_t)(MMU_LINE - 1) : ~(gpa_t)0;
 }

@@ -208,6 +208,10 @@ static inline void mmu_peek_end(struct mmu *m)
 /* Translate for a system read and return the guest-physical address, with the page's read hold taken for kind
  * `desc` derivation (see trace/directory.h): what the shadow descriptors are keyed by. Escapes as a read would. */
 gpa_t mmu_sys_translate(struct mmu *m, gla_t a, enum mmu_access access, const void *where);
+/* Trace the 64-byte line of a for MONITOR (kind `watch`): the guest-physical address of the line, ~0 if it is not RAM. A
+ * write to it by others drops DROP_MONITOR of its page. Escapes as a read would. */
+#define MMU_LINE 64
+gpa_t mmu_sys_monitor(struct mmu *m, gla_t a, const void *where);
 
 /* Prepare for participant p (its own thread may differ). 0 or -ENOMEM. */
 int mmu_create(struct mmu *m, struct participant *p, struct physmem *mem, struct io_space *io);

@@ -391,6 +391,11 @@ static int open_terminal(struct machine *m)
     return rc;
 }
 
+bool machine_restarts(const struct machine *m)
+{
+    return m->end == END_RESET && m->exit_status == STATUS_OK && !m->o->no_reboot && !m->o->record && !m->o->replay;
+}
+
 /* -check: did abandoned instructions leave traces? */
 static bool is_unclean(const struct machine *m)
 {
@@ -419,8 +424,8 @@ static int report(struct machine *m)
         msg_error("-icount-limit: stopped after %" PRIu64 " instructions", machine_icount(m));
         break;
     case END_RESET:
-        if (m->exit_status == STATUS_OK)
-            msg_info("the guest reset the machine; there is no firmware to start it again");
+        if (m->exit_status == STATUS_OK && m->o->record)
+            msg_info("the guest reset the machine: the recording ends here");
         break;
     default:
         break;

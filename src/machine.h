@@ -76,6 +76,10 @@ void agent_take_input(struct machine *m);
 void agent_flush(struct machine *m);
 bool agent_run_timer(struct machine *m, u64 now_ns);
 
+/* Did the run end in a reset that starts the machine anew? Not after a triple fault (somebody wants to see it), not with
+ * -no-reboot, and not while recording or replaying: a log is of one power-on. */
+bool machine_restarts(const struct machine *m);
+
 void machine_print_stats(struct machine *m);
 u64 machine_icount(const struct machine *m);
 

@@ -26,16 +26,19 @@ static int run(struct options *o, struct log_reader *reader)
         msg_error("%s", err);
         return STATUS_USAGE;
     }
-    if (machine_create(&m, o, reader, err, sizeof(err))) {
-        msg_error("%s", err);
-        goto out;
-    }
-    if (machine_load(&m, &images, err, sizeof(err)) || recording_open(&m, err, sizeof(err)))
-        msg_error("%s", err);
-    else
-        status = machine_run(&m);
-    machine_destroy(&m);
-out:
+    /* A guest that resets its machine gets one in the state of power-on, with its kernel loaded again. */
+    do {
+        status = STATUS_USAGE;
+        if (machine_create(&m, o, reader, err, sizeof(err))) {
+            msg_error("%s", err);
+            break;
+        }
+        if (machine_load(&m, &images, err, sizeof(err)) || recording_open(&m, err, sizeof(err)))
+            msg_error("%s", err);
+        else
+            status = machine_run(&m);
+        machine_destroy(&m);
+    } while (machine_restarts(&m));
     load_images_close(&images);
     return status;
 }

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "cpu/lapic.h"
+#include "cpu/monitor.h"
 #include "src/host/host.h"
 #include "src/machine.h"
 #include "trace/ipi_box.h"
@@ -47,7 +48,7 @@ static u64 now(struct machine *m, const struct vcpu *v)
 
 static bool is_runnable(struct machine *m, const struct vcpu *v, u64 ns)
 {
-    if (v->activity == CPU_RUNNING || ipi_waiting(&v->p))
+    if (v->activity == CPU_RUNNING || ipi_waiting(&v->p) || (v->activity == CPU_MWAIT && monitor_wakes(v)))
         return true;
     return v->activity != CPU_WAIT_SIPI && lapic_next_deadline(v) <= ns && m->n_vcpus;
 }

@@ -67,6 +67,7 @@ void machine_print_stats(struct machine *m)
     line("served_on_behalf", atomic_load(&m->dir.on_behalf));
     line("line_switches", atomic_load(&m->dir.line_pages));
     line("waits", atomic_load(&m->dir.waits));
+    line("waited_milliseconds", atomic_load(&m->dir.waited_ns) / 1000000);
     line("releases_put_off", atomic_load(&m->dir.deferred));
     line("write_permissions_recalled", atomic_load(&m->dir.recalls));
     line("token_limit", m->dir.sched.k);

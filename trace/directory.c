@@ -97,6 +97,7 @@ static struct trace_node *find_node(struct dir_entry *e, unsigned id, unsigned k
 
 const u8 directory_drop_of_kind[TRACE_KINDS] = {
     [TRACE_CODE] = DROP_CODE, [TRACE_MMU] = DROP_MMU, [TRACE_DESC] = DROP_DESC,
+    [TRACE_WATCH] = DROP_MONITOR,
 };
 
 /* Is the entry kept for somebody else's instruction? */

@@ -81,7 +81,7 @@ struct directory {
     struct sched sched;
     struct journal *journal;
     struct trace_counters count[TRACE_KINDS];
-    _Atomic u64 transfers, handshakes, on_behalf, waits, line_pages, deferred, recalls;
+    _Atomic u64 transfers, handshakes, on_behalf, waits, waited_ns, line_pages, deferred, recalls;
     _Atomic u32 read_watches; /* pages and participants with read traces */
 };
 

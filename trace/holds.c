@@ -65,7 +65,7 @@ static void release_ordered(struct directory *d, struct dir_entry *e, u64 object
         c->rights[object] = 0;
         if (page) {
             c->drop(c, object, DROP_ALL);
-            directory_remove_nodes_locked(e, c->id, 1u << TRACE_CODE | 1u << TRACE_MMU | 1u << TRACE_DESC);
+            directory_remove_nodes_locked(e, c->id, 1u << TRACE_CODE | 1u << TRACE_MMU | 1u << TRACE_DESC | 1u << TRACE_WATCH);
         }
     } else {
         c->rights[object] &= (u8)~RIGHT_WRITE;
@@ -318,11 +318,18 @@ out:
     return result;
 }
 
+/* For the statistics alone. */
+static u64 waiting_clock(struct directory *d, const struct participant *p)
+{
+    return d->journal ? journal_live_ns(d->journal, p->id, p->position) : 0;
+}
+
 void hold_acquire(struct participant *p)
 {
     struct directory *d = p->dir;
     enum attempt result;
     bool waited = false;
+    u64 since;
 
     if (p->want_object == WANT_RETRY) {
         for (unsigned i = 0; i < 20 + 7 * p->id; i++)
@@ -335,6 +342,7 @@ void hold_acquire(struct participant *p)
     if (!atomic_load_explicit(&p->ticket, memory_order_relaxed))
         atomic_store_explicit(&p->ticket, 1 + atomic_fetch_add(&d->tickets, 1), memory_order_relaxed);
     participant_park(p);
+    since = waiting_clock(d, p);
     for (;;) {
         u32 seen = atomic_load_explicit(&p->wake_count, memory_order_acquire);
 
@@ -352,6 +360,8 @@ void hold_acquire(struct participant *p)
     if (waited) {
         p->stat_waits++;
         atomic_fetch_add_explicit(&d->waits, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&d->waited_ns, waiting_clock(d, p) - since,
+                                  memory_order_relaxed);
     }
 }
 

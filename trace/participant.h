@@ -62,7 +62,8 @@ enum {
     DROP_CODE = 4,  /* the right to enter code decoded from it */
     DROP_MMU = 8,   /* translations made from it as a page table */
     DROP_DESC = 16, /* shadow descriptors */
-    DROP_ALL = 31,
+    DROP_MONITOR = 32, /* the line that MONITOR armed */
+    DROP_ALL = 63,
 };
 
 #define PARTICIPANT_CLAIMS 24

@@ -7,9 +7,13 @@ topic_pairs() {
     sizes="1 2 4"
     [ "$LEVEL" != all ] || sizes="1 2 3 4 8 64"
     for size in $sizes; do
-        short_guest demo
-        # Unquoted: several words.
-        pair "demo-$size" 120 -smp "$size" $short
+        steps=demo
+        [ "$size" -le 2 ] || [ "$LEVEL" = all ] || steps="race ipi timer smc lock"
+        for step in $steps; do
+            short_guest "$step"
+            # Unquoted: several words.
+            pair "$step-$size" 300 -smp "$size" $short
+        done
         short_guest contend 100
         pair "contend-$size" 120 -smp "$size" $short
         expect "contend-$size" "the guest does not say that it passed" \
@@ -34,7 +38,7 @@ topic_differ() {
 
 # Recorded in parallel, replayed serially and by single instructions; serial runs without a log.
 topic_engines() {
-    for guest in demo contend; do
+    for guest in contend $([ "$LEVEL" = all ] && echo demo || echo race lock); do
         short_guest $guest 30
         record "engine-$guest" 120 -smp 4 $short || continue
         replay "engine-$guest" parallel 120
@@ -60,8 +64,10 @@ topic_engines_unlogged() {
         expect "unlogged-$1-$run" "two serial runs on instruction time differ" \
             cmp "$work/unlogged-$1-1.out" "$work/unlogged-$1-$run.out"
     done
-    expect "serial-$1" "recording changed what a serial run does" \
-        cmp "$work/unlogged-$1-1.out" "$work/serial-$1.out"
+    # What is recorded has a coarser clock, but it is as repeatable.
+    record "serial-again-$1" 240 -smp 4 $short --sched serial --clock icount &&
+        expect "serial-$1" "two recorded serial runs on instruction time differ" \
+            cmp "$work/serial-again-$1.out" "$work/serial-$1.out"
 }
 
 # linux_pair KERNEL CPUS WORK ROUNDS
@@ -92,7 +98,8 @@ topic_linux() {
     replay cloud-1-basic step 1800 --engine step
 }
 
-# Every notification semantics that a plain run allows: the guest works. Recording refuses them.
+# Every notification semantics that a plain run allows: the guest works. Recording needs brackets where something is
+# derived from memory, and refuses the others.
 topic_semantics() {
     for kind in code mmu desc mmio; do
         for semantics in bracket post-sync post-async pre-data $([ $kind != mmu ] || echo deferred); do
@@ -103,7 +110,7 @@ topic_semantics() {
             expect "$name" "$(said "$name")" [ "$status" -eq 0 ]
             expect "$name" "the guest does not say that it passed" \
                 grep -aqx 'contend: passed' "$work/$name.txt"
-            [ $semantics != bracket ] || continue
+            [ $semantics != bracket ] && [ $kind != mmio ] || continue
             refused "$name-recorded" "$kind" "$X86SIM" -smp 4 $short \
                 --trace-semantics "$kind=$semantics" --record "$work/refused.log"
             expect "$name-recorded" "left a log behind" [ ! -e "$work/refused.log" ]
