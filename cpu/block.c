@@ -177,13 +177,13 @@ static unsigned hash(u64 gpa, u64 rip, u32 key)
 static void copy_code(u8 *to, const u8 *from, unsigned n)
 {
     for (unsigned i = 0; i < n; i++)
-        to[i] = __atomic_load_n(from + i, __ATOMIC_RELAXED);
+        to[i] = (u8)ram_load(from + i, 1);
 }
 
 static bool same_code(const u8 *kept, const u8 *now, unsigned n)
 {
     for (unsigned i = 0; i < n; i++)
-        if (kept[i] != __atomic_load_n(now + i, __ATOMIC_RELAXED))
+        if (kept[i] != (u8)ram_load(now + i, 1))
             return false;
     return true;
 }

@@ -70,6 +70,14 @@ void vcpu_need_io_hold(struct vcpu *v)
         need(v, directory_io_object(v->p.dir), RIGHT_WRITE);
 }
 
+void vcpu_need_apic_map(struct vcpu *v)
+{
+    if (!v->p.dir)
+        return;
+    need(v, directory_io_object(v->p.dir), RIGHT_WRITE);
+    need(v, directory_apic_object(v->p.dir), RIGHT_WRITE);
+}
+
 static void locate(void *owner, const void *where)
 {
     struct vcpu *v = owner;
@@ -100,8 +108,7 @@ void vcpu_lapic_hold(struct vcpu *v, unsigned reg)
     case APIC_DFR:
     case APIC_SVR:
         /* The map of destinations changes: read by senders under the I/O hold (I/O APIC) or its own (ICR). */
-        need(v, directory_io_object(d), RIGHT_WRITE);
-        need(v, directory_apic_object(d), RIGHT_WRITE);
+        vcpu_need_apic_map(v);
         break;
     default:
         break;
@@ -181,6 +188,22 @@ u64 vcpu_entropy(struct vcpu *v)
     return journal_entropy(v->p.stream, v->p.position);
 }
 
+/* The interrupt that FERR# raises is taken right behind the instruction, so that has to run alone. */
+static void raise_ferr(struct vcpu *v)
+{
+    struct io_space *io = v->env->io;
+
+    v->mmu.where = v->cur;
+    if (!v->careful)
+        v->mmu.escape(v, MMU_ESCAPE_CAREFUL);
+    locate(v, v->cur);
+    vcpu_need_io_hold(v);
+    io->begin(io->ctx, &v->p);
+    v->env->ferr(v->env->machine);
+    io->end(io->ctx, &v->p);
+    participant_kick(&v->p);
+}
+
 /* ---- Lifetime ------------------------------------------------------------------------------------------------------- */
 
 int vcpu_create(struct vcpu *v, unsigned id, struct directory *dir, struct journal_stream *stream,
@@ -196,6 +219,7 @@ int vcpu_create(struct vcpu *v, unsigned id, struct directory *dir, struct journ
     v->id = id;
     v->model = model;
     v->env = env;
+    v->ferr = env->ferr ? raise_ferr : NULL;
     v->monitor_gpa = ~(u64)0;
     v->known_deadline = ~(u64)0;
     err = mmu_create(&v->mmu, &v->p, mem, env->io);

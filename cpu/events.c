@@ -25,7 +25,7 @@
 enum { PAUSES = 8, CHECK_BUDGET = 1000 };
 
 /* Answers of live_event() that are not logged as they are: type 0, and this in v[0]. */
-enum { DELIVER_NMI = 1, DELIVER_INTERRUPT, DELIVER_EXTINT };
+enum { DELIVER_NMI = 1, DELIVER_INTERRUPT, DELIVER_EXTINT, DELIVER_INIT };
 
 #define EXT_ACKNOWLEDGED 256 /* in the value of an INTERRUPT event */
 
@@ -67,6 +67,10 @@ static bool live_event(void *ctx, struct journal_event *ev)
     struct ipi_mail mail;
     int vector;
 
+    if (v->init_pending) {
+        ev->v[0] = DELIVER_INIT;
+        return true;
+    }
     if (ipi_take_first(&v->p, &mail)) {
         ev->type = JOURNAL_MESSAGE;
         ev->v[0] = mail.from;
@@ -115,6 +119,13 @@ static void deliver(struct vcpu *v, struct delivery *d)
     struct vcpu_env *env = v->env;
 
     switch (d->kind) {
+    case DELIVER_INIT:
+        /* It changes what senders see of this APIC: ordered like the registers that do. */
+        vcpu_need_apic_map(v);
+        monitor_disarm(v);
+        v->init_pending = v->sipi_pending = false;
+        vcpu_init_signal(v);
+        break;
     case DELIVER_NMI:
         deliver_nmi(v);
         v->nmi_pending = false;
@@ -182,6 +193,8 @@ static void deliver_logged(struct vcpu *v, unsigned kind, u64 vector)
     v->stat_interrupts++;
     if (kind == DELIVER_NMI)
         journal_put(v->p.stream, JOURNAL_NMI, pos, 0, 0, 0, 0);
+    else if (kind == DELIVER_INIT)
+        journal_put(v->p.stream, JOURNAL_RESET, pos, 0, 0, 0, 0);
     else
         journal_put(v->p.stream, JOURNAL_INTERRUPT, pos,
                     d.vector + (kind == DELIVER_EXTINT ? EXT_ACKNOWLEDGED : 0), 0, 0, 0);
@@ -267,18 +280,10 @@ static void check_digest(struct vcpu *v, const struct journal_event *ev)
     v->ended = true;
 }
 
-/* INIT, SIPI and reset, once their messages have arrived. */
-static void take_signals(struct vcpu *v)
+/* A SIPI, once its message has arrived. INIT is an event of its own, since it may have to wait for holds. */
+static void take_sipi(struct vcpu *v)
 {
-    if (v->init_pending) {
-        v->init_pending = false;
-        v->sipi_pending = false;
-        monitor_disarm(v);
-        vcpu_init_signal(v);
-        vcpu_count_delivery(v);
-        advance(v);
-    }
-    if (v->sipi_pending) {
+    if (v->sipi_pending && !v->init_pending) {
         v->sipi_pending = false;
         if (v->activity != CPU_WAIT_SIPI)
             return;
@@ -316,7 +321,7 @@ static void handle(struct vcpu *v, const struct journal_event *ev)
         break;
     case JOURNAL_MESSAGE:
         take_message(v, ev);
-        take_signals(v);
+        take_sipi(v);
         break;
     case JOURNAL_LAPIC_TIMER:
         journal_clock_set(v->p.stream, v->p.position, ev->v[0]);
@@ -324,6 +329,11 @@ static void handle(struct vcpu *v, const struct journal_event *ev)
         break;
     case JOURNAL_INTERRUPT:
         replay_interrupt(v, ev->v[0]);
+        break;
+    case JOURNAL_RESET:
+        while (!delivered(v, &(struct delivery){ DELIVER_INIT, 0 }))
+            ;
+        advance(v);
         break;
     case JOURNAL_NMI:
         while (!delivered(v, &(struct delivery){ DELIVER_NMI, 0 }))

@@ -92,6 +92,8 @@ FAM_BIT(HANDLER)
         void *p =                                                                                  \
             mmu_rmw_begin(&v->mmu, vcpu_address_at(v, u, off, bits / 8, MMU_RMW), bits / 8, u);    \
         bool old;                                                                                  \
+        if (ram_is_ordered()) /* to be seen */                                                     \
+            ram_store(p, bits / 8, ram_load(p, bits / 8));                                         \
         if (bits == 16)                                                                            \
             asm volatile("lock " INSN "w %w2, %1"                                                  \
                          : "=@ccc"(old), "+m"(*(u16 *)p)                                           \

@@ -196,9 +196,6 @@ static void copy_up(u8 *to, const u8 *from, u64 n, unsigned size)
 {
     u64 bytes = n * size, i = 0;
     bool wide = (u64)to - (u64)from >= 8;
-#if defined(__SANITIZE_THREAD__)
-    wide = wide && !(((u64)to | (u64)from) & 7);
-#endif
 
     if (wide) {
         for (; i + 8 <= bytes; i += 8)

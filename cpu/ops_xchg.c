@@ -12,9 +12,14 @@
 #include "cpu/uops.h"
 
 /* Atomic operations on a host operand of 1, 2, 4, 8 bytes; they return what was there. */
-#define LOCKED(name, type_builtin)                                                                 \
+#define LOCKED(name, type_builtin, ordered_result)                                                 \
     ALWAYS_INLINE u64 name(void *p, u64 b, unsigned size)                                          \
     {                                                                                              \
+        if (ram_is_ordered()) {                                                                    \
+            u64 old = ram_load(p, size);                                                           \
+            ram_store(p, size, ordered_result);                                                    \
+            return old;                                                                            \
+        }                                                                                          \
         switch (size) {                                                                            \
         case 1: return type_builtin((u8 *)p, (u8)b, __ATOMIC_SEQ_CST);                             \
         case 2: return type_builtin((u16 *)p, (u16)b, __ATOMIC_SEQ_CST);                           \
@@ -22,8 +27,8 @@
         default: return type_builtin((u64 *)p, b, __ATOMIC_SEQ_CST);                               \
         }                                                                                          \
     }
-LOCKED(locked_xchg, __atomic_exchange_n)
-LOCKED(locked_add, __atomic_fetch_add)
+LOCKED(locked_xchg, __atomic_exchange_n, b)
+LOCKED(locked_add, __atomic_fetch_add, old + b)
 #undef LOCKED
 
 /* Replace `old` by `new` if it is there; *old becomes what was there. */
@@ -31,6 +36,15 @@ ALWAYS_INLINE bool locked_cmpxchg(void *p, u64 *old, u64 new, unsigned size)
 {
     bool ok;
 
+    if (ram_is_ordered()) {
+        u64 there = ram_load(p, size);
+
+        ok = there == (*old & mask64(8 * size));
+        *old = there;
+        if (ok)
+            ram_store(p, size, new);
+        return ok;
+    }
     switch (size) {
     case 1: {
         u8 o = (u8)*old;
@@ -251,6 +265,10 @@ void help_cmpxchg16b(struct vcpu *v, const struct uop *u)
     if (a & 15)
         uop_raise_err(v, u, VEC_GP, 0);
     p = mmu_rmw_begin(&v->mmu, a, 16, u);
+    if (ram_is_ordered()) { /* to be seen */
+        ram_store(p, 8, ram_load(p, 8));
+        ram_store((u8 *)p + 8, 8, ram_load((u8 *)p + 8, 8));
+    }
     asm volatile("lock cmpxchg16b %1"
                  : "=@ccz"(equal), "+m"(*(unsigned __int128 *)p), "+a"(low), "+d"(high)
                  : "b"(v->r[R_BX]), "c"(v->r[R_CX])

@@ -25,6 +25,8 @@ struct vcpu_env {
     void (*reset)(void *machine, struct vcpu *v);
     /* vCPU v wants a kick at guest time `ns` (~0: no). Any order of times. */
     void (*deadline)(void *machine, struct vcpu *v, u64 ns);
+    /* FERR# is asserted: an x87 error with CR0.NE clear. I/O space held. NULL: not connected. */
+    void (*ferr)(void *machine);
     /* A vCPU has left its loop. */
     void (*left)(void *machine, struct vcpu *v);
     /* --sched serial instead of run tokens: at each boundary, when the vCPU is halted, and how many instructions
@@ -44,6 +46,8 @@ void vcpu_destroy(struct vcpu *v);
 /* The MMU's escape: turns it into the vCPU's. (clang does not take a _Noreturn function for a pointer to noreturn.) */
 __attribute__((noreturn)) void vcpu_mmu_escaped(void *owner, enum mmu_escape why);
 
+/* The same for what senders know of the vCPU's APIC: its ids, mode, software enable. */
+void vcpu_need_apic_map(struct vcpu *v);
 /* Before an access to APIC register `reg` that writes: takes the holds it needs, or escapes. */
 void vcpu_lapic_hold(struct vcpu *v, unsigned reg);
 /* Make sure that the vCPU has the I/O hold; escapes with a miss until it has. */

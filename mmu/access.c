@@ -206,40 +206,13 @@ static struct tlb_entry *hit(struct mmu *m, unsigned set, gla_t a, bool write)
 
 /* ---- Reads ------------------------------------------------------------------------------------------------------ */
 
-static u64 load_any(const u8 *host, unsigned size)
-{
-#ifdef __SANITIZE_THREAD__
-    u64 v = 0;
-
-    if (!((uintptr_t)host & (size - 1)))
-        return ram_load(host, size);
-    for (unsigned i = 0; i < size; i++)
-        v |= ram_load(host + i, 1) << 8 * i;
-    return v;
-#else
-    return ram_load(host, size);
-#endif
-}
-
-static void store_any(u8 *host, unsigned size, u64 value)
-{
-#ifdef __SANITIZE_THREAD__
-    if ((uintptr_t)host & (size - 1)) {
-        for (unsigned i = 0; i < size; i++)
-            ram_store(host + i, 1, value >> 8 * i);
-        return;
-    }
-#endif
-    ram_store(host, size, value);
-}
-
 /* Of the 1 to 8 bytes of an operand that lie in one page. */
 static u64 load_part(const u8 *host, unsigned size)
 {
     u64 v = 0;
 
     if (likely(!(size & (size - 1))))
-        return load_any(host, size);
+        return ram_load(host, size);
     for (unsigned i = 0; i < size; i++)
         v |= ram_load(host + i, 1) << 8 * i;
     return v;
@@ -248,7 +221,7 @@ static u64 load_part(const u8 *host, unsigned size)
 static void store_part(u8 *host, unsigned size, u64 value)
 {
     if (likely(!(size & (size - 1)))) {
-        store_any(host, size, value);
+        ram_store(host, size, value);
         return;
     }
     for (unsigned i = 0; i < size; i++)
@@ -531,7 +504,7 @@ static void *rmw_any(struct mmu *m, gla_t a, unsigned size)
             m->rmw_kind = RMW_ANNOUNCED;
             memset(m->rmw_bounce, 0, sizeof(m->rmw_bounce));
             for (unsigned i = 0; i < size; i += MIN(size, 8))
-                store_any((u8 *)m->rmw_bounce + i, MIN(size, 8), load_any(at.host + i, MIN(size, 8)));
+                ram_store((u8 *)m->rmw_bounce + i, MIN(size, 8), ram_load(at.host + i, MIN(size, 8)));
             return m->rmw_bounce;
         }
     } else if (may_cache(m, &at)) {
@@ -560,9 +533,9 @@ static void end_traced_rmw(struct mmu *m, bool announced)
     if (announced) {
         directory_announce(m->p, m->rmw_gpa, m->rmw_size, m->rmw_bounce[0]);
         for (unsigned i = 0; i < m->rmw_size; i += n)
-            store_any(host + i, n, load_any((const u8 *)m->rmw_bounce + i, n));
+            ram_store(host + i, n, ram_load((const u8 *)m->rmw_bounce + i, n));
     }
-    directory_wrote(m->p, m->rmw_gpa, m->rmw_size, load_any(host, n), WRITE_IS_UPDATE);
+    directory_wrote(m->p, m->rmw_gpa, m->rmw_size, ram_load(host, n), WRITE_IS_UPDATE);
 }
 
 void mmu_rmw_end_slow(struct mmu *m)

@@ -19,6 +19,7 @@
 
 #include <string.h>
 
+#include "mmu/ram.h"
 #include "src/base/types.h"
 
 struct participant;
@@ -92,28 +93,6 @@ struct mmu {
     u64 generation;             /* bumped when code mappings may have changed: block links are void */
     u64 stat_walks, stat_slow, stat_flushes;
 };
-
-/* Typed host accesses to guest RAM: one relaxed atomic access per naturally aligned operand. Under ThreadSanitizer
- * unaligned ones are made of bytes, because it knows no unaligned atomics. */
-static inline u64 ram_load(const void *h, unsigned size)
-{
-    switch (size) {
-    case 1: return __atomic_load_n((const u8 *)h, __ATOMIC_RELAXED);
-    case 2: return __atomic_load_n((const u16 *)h, __ATOMIC_RELAXED);
-    case 4: return __atomic_load_n((const u32 *)h, __ATOMIC_RELAXED);
-    default: return __atomic_load_n((const u64 *)h, __ATOMIC_RELAXED);
-    }
-}
-
-static inline void ram_store(void *h, unsigned size, u64 value)
-{
-    switch (size) {
-    case 1: __atomic_store_n((u8 *)h, (u8)value, __ATOMIC_RELAXED); break;
-    case 2: __atomic_store_n((u16 *)h, (u16)value, __ATOMIC_RELAXED); break;
-    case 4: __atomic_store_n((u32 *)h, (u32)value, __ATOMIC_RELAXED); break;
-    default: __atomic_store_n((u64 *)h, value, __ATOMIC_RELAXED); break;
-    }
-}
 
 u64 mmu_read_slow(struct mmu *m, gla_t a, unsigned size, const void *where);
 void mmu_write_slow(struct mmu *m, gla_t a, unsigned size, u64 value, const void *where);

@@ -238,6 +238,12 @@ bool mmu_write_owed(struct mmu *m, const struct mmu_owed *o)
     u32 seen32 = (u32)o->seen;
     u64 seen = o->seen;
 
+    if (ram_is_ordered()) {
+        if (ram_load(host, o->size) != seen)
+            return false;
+        ram_store(host, o->size, seen | o->bits);
+        return true;
+    }
     if (o->size == 4)
         return __atomic_compare_exchange_n((u32 *)host, &seen32, seen32 | o->bits, false, __ATOMIC_SEQ_CST,
                                            __ATOMIC_RELAXED);

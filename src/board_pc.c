@@ -20,6 +20,7 @@
 #include "devices/acpi_tables.h"
 #include "devices/debug_exit.h"
 #include "devices/debug_port.h"
+#include "devices/fpu_error.h"
 #include "devices/hpet.h"
 #include "devices/i8042.h"
 #include "devices/i8254.h"
@@ -32,7 +33,7 @@
 #include "devices/post_port.h"
 #include "mmu/region.h"
 
-enum { IRQ_TIMER = 0, IRQ_KEYBOARD = 1, IRQ_COM1 = 4, IRQ_RTC = 8, IRQ_SCI = 9, IRQ_MOUSE = 12 };
+enum { IRQ_TIMER = 0, IRQ_KEYBOARD = 1, IRQ_COM1 = 4, IRQ_RTC = 8, IRQ_SCI = 9, IRQ_MOUSE = 12, IRQ_FPU = 13 };
 enum { GSI_TIMER = 2, GSI_PIRQ = 16, ISA_PIRQ_ROUTE = 0x60 };
 /* Firmware's choice of level-triggered ISA interrupts: SCI and what PIRQs are routed to. */
 #define ELCR_LEVELS (1u << 9 | 1u << 10 | 1u << 11)
@@ -191,6 +192,8 @@ static void create_ports(struct board *b)
     b->com1->output = b->config.serial_output;
     b->com1->room = b->config.serial_room;
     b->com1->opaque = b->config.opaque;
+    b->fpu_error = fpu_error_create(&b->io);
+    b->fpu_error->irq = isa_line(b, IRQ_FPU);
     b->kbc = i8042_create(&b->io);
     b->kbc->kbd_irq = isa_line(b, IRQ_KEYBOARD);
     b->kbc->mouse_irq = isa_line(b, IRQ_MOUSE);
@@ -232,6 +235,7 @@ static int map_ports(struct board *b, struct debug_port *debug, struct debug_exi
         {0x92, 1, "port92", &port92_ops, port92},
         {0xa0, 2, "pic2", &i8259_slave_ops, b->pic},
         {0xe9, 1, "debug-port", &debug_port_ops, debug},
+        {0xf0, 2, "fpu-error", &fpu_error_ops, b->fpu_error},
         {0xf4, 4, "debug-exit", &debug_exit_ops, debug_exit},
         {0x3f8, 8, "com1", &ns16550_ops, b->com1},
         {0x4d0, 2, "elcr", &i8259_elcr_ops, b->pic},
@@ -416,6 +420,11 @@ void board_key(struct board *b, u8 code, bool down)
 void board_power_button(struct board *b)
 {
     acpi_pm_press_button(b->pm);
+}
+
+void board_fpu_error(struct board *b)
+{
+    fpu_error_raise(b->fpu_error);
 }
 
 u8 board_peek_pic(const struct board *b)

@@ -53,6 +53,7 @@ struct board {
     struct mc146818 *rtc;
     struct ns16550 *com1;
     struct i8042 *kbc;
+    struct fpu_error *fpu_error;
     struct pci_host *pci;
     struct acpi_pm *pm;
     struct hpet *hpet; /* NULL: none */
@@ -76,6 +77,8 @@ void board_serial_break(struct board *b);
 void board_key(struct board *b, u8 code, bool down);
 /* The power button. I/O agent. */
 void board_power_button(struct board *b);
+/* A CPU asserts FERR#. I/O hold. */
+void board_fpu_error(struct board *b);
 
 /* The 8259's answer to an interrupt acknowledge: without effect, and with. vCPU 0, for
  * LAPIC_EXTINT; lapic_begin_extint() goes with the acknowledge. */

@@ -127,6 +127,13 @@ static void on_pic_ack(void *machine)
     board_ack_pic(&m->board);
 }
 
+static void on_ferr(void *machine)
+{
+    struct machine *m = machine;
+
+    board_fpu_error(&m->board);
+}
+
 static void on_cpu_reset(void *machine, struct vcpu *v)
 {
     struct machine *m = machine;
@@ -172,6 +179,7 @@ static void set_env(struct machine *m)
     m->env.pic_peek = on_pic_peek;
     m->env.pic_ack = on_pic_ack;
     m->env.reset = on_cpu_reset;
+    m->env.ferr = on_ferr;
     m->env.deadline = on_deadline;
     m->env.left = on_left;
     m->env.limit = on_limit;
@@ -239,6 +247,7 @@ int machine_create(struct machine *m, const struct options *o, struct log_reader
                               o->record || o->replay || serial || o->semantics[TRACE_MMU] != TRACE_DEFERRED);
     if (rc)
         return rc;
+    ram_set_ordered(o->record || o->replay || serial);
     for (unsigned k = 0; k < TRACE_KINDS; k++)
         if (k != TRACE_MMU || o->semantics[k] != TRACE_DEFERRED)
             m->dir.semantics[k] = o->semantics[k];
@@ -296,6 +305,21 @@ static struct segreg flat(u16 sel, u8 type, bool wide)
                             .limit = 0xffffffff };
 }
 
+/* What firmware leaves in the MTRRs: RAM is write-back, the legacy video window and the hole below 4 GiB are uncached, option
+ * ROMs write-protected. Linux reads a machine without this as one that was never set up. */
+static void set_mtrrs(struct vcpu *v)
+{
+    enum { ENABLE = 0xc00, WB = 6, VALID = 0x800 };
+
+    v->mtrr_def_type = ENABLE | WB;
+    v->mtrr_fixed[0] = v->mtrr_fixed[1] = 0x0606060606060606;
+    v->mtrr_fixed[2] = 0;
+    for (unsigned i = 3; i < ARRAY_SIZE(v->mtrr_fixed); i++)
+        v->mtrr_fixed[i] = 0x0505050505050505;
+    v->mtrr_var[0] = BOARD_PCI_MEM_FIRST;
+    v->mtrr_var[1] = 0xffc0000000 | VALID; /* 1 GiB, of 40 address bits */
+}
+
 static void set_boot_state(struct vcpu *v, const struct load_result *rs)
 {
     enum { CODE = 0x1b, DATA = 0x13 };
@@ -328,8 +352,10 @@ int machine_load(struct machine *m, const struct load_images *images, char *err,
     int rc;
 
     load_images_request(images, m->o, &rq);
-    for (unsigned i = 0; i < m->n_vcpus; i++)
+    for (unsigned i = 0; i < m->n_vcpus; i++) {
         vcpu_reset(m->vcpu[i], i == 0);
+        set_mtrrs(m->vcpu[i]);
+    }
     rc = load_guest(&rq, &rs, err, n);
     if (rc)
         return rc;

@@ -181,6 +181,9 @@ void recording_report(const struct machine *m)
                   m->o->replay, n);
     else if (m->end == END_LIMIT)
         msg_error("-icount-limit: stopped the replay after %" PRIu64 " instructions", n);
+    else if (m->end == END_OUTPUT)
+        msg_error("--replay %s: ended after %" PRIu64 " instructions, as its output cannot be written any further",
+                  m->o->replay, n);
     else if (m->end != END_DIVERGED)
         msg_error("--replay %s: ended by the user after %" PRIu64 " instructions; nothing is wrong so far",
                   m->o->replay, n);

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+#
+# Part of tests/replay/run: the session in docs/replay.md. Its lines that begin with "$ " are run, one after the
+# other in a folder of their own; what they print must be the lines that follow, where three dots stand for anything.
+
+topic_docs() {
+    mkdir -p "$work/session" "$work/bin"
+    ln -sf "$X86SIM" "$work/bin/x86sim"
+    sed -n '/^## A session/,/^`tests/s/^    //p' "$SRC/docs/replay.md" >"$work/session.txt"
+    commands=0
+    : >"$work/expected"
+    while IFS= read -r session_line; do
+        case $session_line in
+        '$ '*)
+            docs_compare
+            commands=$((commands + 1))
+            command=${session_line#??}
+            (cd "$work/session" && PATH=$work/bin:$PATH timeout $((120 * TIME_FACTOR)) sh -c "$command") \
+                >"$work/printed" 2>&1 </dev/null
+            : >"$work/expected"
+            ;;
+        *) printf '%s\n' "$session_line" >>"$work/expected" ;;
+        esac
+    done <"$work/session.txt"
+    docs_compare
+    expect docs "found only $commands commands in docs/replay.md" [ "$commands" -ge 6 ]
+    docs_events
+}
+
+# What the last command printed against what the document says.
+docs_compare() {
+    [ "$commands" -gt 0 ] || return 0
+    # A line becomes an expression: everything literal but "...".
+    sed 's/\.\.\./\n/g; s/[][\.*^$/(){}+?|]/\\&/g; s/\n/.*/g' "$work/expected" >"$work/expressions"
+    docs_matches() {
+        [ "$(wc -l <"$work/printed")" -eq "$(wc -l <"$work/expressions")" ] || return 1
+        docs_n=0
+        while IFS= read -r docs_expression; do
+            docs_n=$((docs_n + 1))
+            sed -n "${docs_n}p" "$work/printed" | grep -Eqx -e "$docs_expression" || return 1
+        done <"$work/expressions"
+    }
+    expect docs "\"$command\" printed: $(head -n 3 "$work/printed" | tr '\n' '|')" docs_matches
+}
+
+# The table of events in the document is the one that the program is built from.
+docs_events() {
+    sed -n 's/^EVENT(\([A-Z_]*\), \([0-9]*\), .*/\2 \1/p' "$SRC/replay/events.def" >"$work/events"
+    expect docs "no events in events.def" [ "$(wc -l <"$work/events")" -ge 10 ]
+    while read -r number event; do
+        expect docs "docs/replay.md has no row for event $number, $event" \
+            grep -q "^| $number | $event |" "$SRC/docs/replay.md"
+    done <"$work/events"
+}
