@@ -430,8 +430,9 @@ static bool wait_halted(struct vcpu *v)
         ns = lapic_next_deadline(v);
         participant_park(&v->p);
         participant_sleep(&v->p, seen, ns == ~(u64)0 ? ns : ns + j->epoch);
-        participant_unpark(&v->p);
+        /* A kick from here on is for who runs again. */
         atomic_store_explicit(&v->p.budget.stop, 0, memory_order_relaxed);
+        participant_unpark(&v->p);
     }
     return true;
 }

@@ -63,6 +63,8 @@ bool mmu_check_fails_slow(struct mmu *m, u64 object, unsigned right)
 
     if (!c->one_in)
         return false;
+    if (right & RIGHT_WRITE)
+        right |= RIGHT_READ; /* as rights on pages do */
     position = position_now(m);
     if (position != c->position)
         c->n_found = 0;

@@ -15,7 +15,7 @@
 #define SMC_ROUNDS 1000
 #define XMC_PATCHES 1000
 #define XMC_BURST 10 /* patches between two waits for a runner */
-#define HAZARD_ROUNDS 200
+#define HAZARD_ROUNDS 60
 #define PATIENT_SPINS 100000
 #define PATIENCE_MS 10000
 

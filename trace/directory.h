@@ -139,7 +139,7 @@ void directory_wrote(struct participant *p, u64 gpa, u32 size, u64 value, unsign
 /* It will not be done: unlocks. Owner. */
 void directory_cancel_write(struct participant *p, u64 gpa, u32 size);
 
-/* ---- watch.c ---- */
+/* ---- watch.c, tell.c ---- */
 
 /* Trace [start, end), any bytes, for accesses (TRACE_READ, TRACE_WRITE or both) of all participants: p->notify is called
  * in the semantics of the kind, once for each access that touches a traced byte (however many ranges of p it touches). Ranges
@@ -165,6 +165,10 @@ static inline bool trace_announced_by_other(const struct dir_entry *e, const str
 {
     return e->announcing && e->announcing != p->id + 1;
 }
+/* Tell c, which must not be actor, or do it on its behalf if it is parked. *owed gets c if the actor has to wait for its
+ * acknowledgement: because it `waits`, or because c does not keep up. Entry locked. */
+void trace_post_locked(struct participant *actor, struct participant *c, const struct trace_post *post, bool waits,
+                       pmask_t *owed);
 /* Acknowledge what was posted. p->lock held; owner at a boundary. */
 void trace_take_posts_locked(struct participant *p);
 /* Wait for what p->awaiting says. Owner, at a boundary. */

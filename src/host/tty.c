@@ -155,6 +155,7 @@ void host_signals_catch(int wake_fd)
     set_handler(SIGTSTP, on_stop, SA_RESTART);
     set_handler(SIGCONT, on_continue, SA_RESTART);
     set_handler(SIGPIPE, SIG_IGN, 0);
+    set_handler(SIGXFSZ, SIG_IGN, 0); /* a file that may not grow is a full disk */
 }
 
 int host_signals_pending(void)

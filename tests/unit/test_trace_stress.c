@@ -17,7 +17,7 @@
 #include "tests/lib/suite.h"
 #include "tests/unit/trace_fixture.h"
 
-enum { THREADS = 6, OBJECTS = 5, OPS = 600, EDGES_MAX = 2 * OPS * THREADS, SECONDS_MAX = 300 };
+enum { THREADS = 6, OBJECTS = 5, OPS = 2000, EDGES_MAX = 2 * OPS * THREADS, SECONDS_MAX = 300 };
 
 struct op {
     u64 pos, object, seq;
@@ -37,6 +37,7 @@ static struct stage s;
 static struct thread threads[THREADS];
 static struct { u64 a, pad[15], b; } data[OBJECTS]; /* plain memory: a == b whenever nobody writes */
 static _Atomic u64 sequence;
+static pthread_barrier_t start_line;
 
 static u64 next_random(struct thread *t)
 {
@@ -115,9 +116,12 @@ static void *work(void *arg)
     struct thread *t = arg;
     struct participant *p = &s.party[t->who].p;
 
+    pthread_barrier_wait(&start_line);
     stage_enter(&s, t->who);
     for (unsigned i = 0; i < OPS; i++) {
         instruction(t);
+        if (i % 64 == t->who)
+            sched_yield();
         if (next_random(t) % 8 == 0 || atomic_load(&p->budget.stop)) {
             atomic_exchange(&p->budget.stop, 0);
             p->position += next_random(t) % 4; /* instructions that touch nothing */
@@ -249,6 +253,7 @@ static void random_holds(void)
 {
     u64 writes = 0, sum = 0;
 
+    pthread_barrier_init(&start_line, NULL, THREADS);
     stage_begin(&s, THREADS, true);
     memset(data, 0, sizeof(data));
     alarm(SECONDS_MAX); /* progress: ends the program */
@@ -259,6 +264,7 @@ static void random_holds(void)
     for (unsigned i = 0; i < THREADS; i++)
         pthread_join(threads[i].thread, NULL);
     alarm(0);
+    pthread_barrier_destroy(&start_line);
     for (unsigned i = 0; i < THREADS; i++) {
         CU_ASSERT_EQUAL(threads[i].violations, 0);
         CU_ASSERT(threads[i].n_ops >= OPS);
@@ -268,6 +274,7 @@ static void random_holds(void)
     for (unsigned i = 0; i < OBJECTS; i++)
         sum += data[i].a;
     CU_ASSERT_EQUAL(sum, writes);
+    CU_ASSERT(s.dir.waits > 0); /* they did meet */
     replay_all();
     CU_ASSERT_EQUAL(count_unordered(), 0);
     /* The check can fail: without its edges the same run is not ordered. */
@@ -329,13 +336,12 @@ static void a_writer_does_not_starve(void)
 
 /* ---- Plain runs: what is derived never outlives a write ----------------------------------------------------------- */
 
-static enum trace_semantics semantics;
 static _Atomic u64 newest[OBJECTS]; /* M: what somebody has seen in the page, told without a lock */
 
 /* Does the party still have what it derived? */
 static bool has_derived(struct party *party, u64 page)
 {
-    return !(party->dropped[page] & DROP_CODE);
+    return !(party->dropped[page] & DROP_CODE) && !party->wrote[page];
 }
 
 static void *derive_and_check(void *arg)
@@ -346,6 +352,7 @@ static void *derive_and_check(void *arg)
 
     for (unsigned i = 0; i < OBJECTS; i++)
         party->dropped[i] = DROP_CODE;
+    pthread_barrier_wait(&start_line);
     stage_enter(&s, t->who);
     for (unsigned i = 0; i < 4 * OPS; i++) {
         u64 page = next_random(t) % OBJECTS, seen;
@@ -357,8 +364,9 @@ static void *derive_and_check(void *arg)
         } else {
             seen = newest[page];
             if (!has_derived(party, page)) {
-                copy[page] = stage_derive(&s, t->who, TRACE_CODE, page << 12, 64);
                 party->dropped[page] = 0;
+                party->wrote[page] = false;
+                copy[page] = stage_derive(&s, t->who, TRACE_CODE, page << 12, 64);
             }
             /* Having seen the new M, never again the old L. */
             if (copy[page] < seen)
@@ -366,6 +374,8 @@ static void *derive_and_check(void *arg)
             while (copy[page] > seen && !atomic_compare_exchange_weak(&newest[page], &seen, copy[page]))
                 ;
         }
+        if (i % 32 == t->who)
+            sched_yield();
         party->p.position++;
         atomic_exchange(&party->p.budget.stop, 0);
         hold_serve(&party->p, true);
@@ -381,9 +391,9 @@ static void cross_modification(void)
     for (unsigned k = 0; k < ARRAY_SIZE(safe); k++) {
         const struct trace_counters *c;
 
-        semantics = safe[k];
+        pthread_barrier_init(&start_line, NULL, THREADS);
         stage_begin(&s, THREADS, false);
-        s.dir.semantics[TRACE_CODE] = (u8)semantics;
+        s.dir.semantics[TRACE_CODE] = (u8)safe[k];
         memset((void *)newest, 0, sizeof(newest));
         alarm(SECONDS_MAX);
         for (unsigned i = 0; i < THREADS; i++) {
@@ -395,6 +405,8 @@ static void cross_modification(void)
             CU_ASSERT_EQUAL(threads[i].violations, 0);
         }
         alarm(0);
+        pthread_barrier_destroy(&start_line);
+        CU_ASSERT(s.dir.handshakes + s.dir.on_behalf > 0);
         c = &s.dir.count[TRACE_CODE];
         CU_ASSERT(c->events > 0);
         CU_ASSERT_EQUAL(c->acks, c->notifications);

@@ -54,8 +54,9 @@ static void on_wrote(struct participant *p, u64 gpa, unsigned size)
 {
     struct party *party = p->owner;
 
-    (void)gpa, (void)size;
+    (void)size;
     party->n_wrote++;
+    party->wrote[gpa >> 12] = true;
 }
 
 static unsigned id_of(const struct stage *s, unsigned who)

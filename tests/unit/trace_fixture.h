@@ -31,6 +31,7 @@ struct party {
     u32 dropped[STAGE_PAGES];   /* DROP_* since the last look */
     u64 dropped_memory;         /* first 8 bytes of the page at the last drop */
     unsigned n_wrote;           /* calls of wrote */
+    bool wrote[STAGE_PAGES];    /* in which pages */
     u64 missed;                 /* accesses that had to be begun again */
 };
 
