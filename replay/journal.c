@@ -287,6 +287,16 @@ bool journal_next(struct journal_stream *s, u64 pos, journal_source *live, void 
     return true;
 }
 
+bool journal_take_edge(struct journal_stream *s, u64 pos, struct journal_event *ev)
+{
+    fetch(s);
+    if (!s->has_next || s->next.type != JOURNAL_EDGE || s->next.pos != pos)
+        return false;
+    *ev = s->next;
+    consume(s);
+    return true;
+}
+
 u64 journal_horizon(const struct journal_stream *cs)
 {
     struct journal_stream *s = (struct journal_stream *)cs;

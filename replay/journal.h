@@ -108,6 +108,9 @@ u64 journal_entropy(struct journal_stream *s, u64 pos);
 typedef bool journal_source(void *ctx, struct journal_event *ev);
 bool journal_next(struct journal_stream *s, u64 pos, journal_source *live, void *ctx, struct journal_event *ev);
 
+/* Replay: take the next event if it is an edge at pos. For whoever passes several positions within one event. */
+bool journal_take_edge(struct journal_stream *s, u64 pos, struct journal_event *ev);
+
 /* Position of the next logged event of a replay, JOURNAL_NEVER in other modes and at the end of a live stream;
  * for an ended stream the position up to which it is complete. */
 u64 journal_horizon(const struct journal_stream *s);

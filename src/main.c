@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "src/base/msg.h"
+#include "src/host/host.h"
 #include "src/load_images.h"
 #include "src/machine.h"
 #include "src/options.h"
@@ -60,6 +61,10 @@ int main(int argc, char **argv)
         else
             options_print_version(stdout);
         status = STATUS_OK;
+        goto out;
+    }
+    if (host_cpu_lacks()) {
+        msg_error("this processor lacks %s; x86sim needs one of the level x86-64-v2 (any made since 2011)", host_cpu_lacks());
         goto out;
     }
     if (o.replay && log_open(&reader, o.replay, err, sizeof(err))) {

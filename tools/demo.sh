@@ -12,7 +12,7 @@ set -u
 : "${X86SIM:?names the x86sim program}"
 
 smp=${DEMO_SMP:-4}
-most_runs=8
+most_runs=20
 work=$(mktemp -d "${TMPDIR:-/tmp}/x86sim-demo.XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM

@@ -19,6 +19,8 @@ u64 host_wall_seconds(void);
 void host_random(void *to, size_t n);
 /* CPUs this process may run on. */
 unsigned host_cpus(void);
+/* An instruction set extension that this program needs and the host's processor does not have; NULL: none is missing. */
+const char *host_cpu_lacks(void);
 
 /* Start a thread with signals blocked. 0 or -errno. */
 int host_thread_start(pthread_t *t, const char *name, void *(*fn)(void *), void *arg);

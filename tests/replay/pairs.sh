@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
 # Part of tests/replay/run: record/replay pairs of short and of Debian guests, in every engine and
-# schedule, and the trace semantics in plain runs.
+# schedule.
 
 topic_pairs() {
     sizes="1 2 4"
@@ -96,24 +96,4 @@ topic_linux() {
     linux_pair cloud 4 contend 20
     replay cloud-4-contend serial 1800 --sched serial
     replay cloud-1-basic step 1800 --engine step
-}
-
-# Every notification semantics that a plain run allows: the guest works. Recording needs brackets where something is
-# derived from memory, and refuses the others.
-topic_semantics() {
-    for kind in code mmu desc mmio; do
-        for semantics in bracket post-sync post-async pre-data $([ $kind != mmu ] || echo deferred); do
-            name=semantics-$kind-$semantics
-            # Cross-modifying code is promised by bracket alone; the other guest has none.
-            short_guest contend 50
-            run_guest "$name" 120 "$X86SIM" -smp 4 $short --trace-semantics "$kind=$semantics" --stats
-            expect "$name" "$(said "$name")" [ "$status" -eq 0 ]
-            expect "$name" "the guest does not say that it passed" \
-                grep -aqx 'contend: passed' "$work/$name.txt"
-            [ $semantics != bracket ] && [ $kind != mmio ] || continue
-            refused "$name-recorded" "$kind" "$X86SIM" -smp 4 $short \
-                --trace-semantics "$kind=$semantics" --record "$work/refused.log"
-            expect "$name-recorded" "left a log behind" [ ! -e "$work/refused.log" ]
-        done
-    done
 }
