@@ -1,12 +1,21 @@
 # SPDX-License-Identifier: MIT
 #
-# Part of tests/replay/run: the session in docs/replay.md. Its lines that begin with "$ " are run, one after the
+# Part of tests/replay/run: the sessions in docs/replay.md and docs/traces.md. Their lines that begin with "$ " are run, one after the
 # other in a folder of their own; what they print must be the lines that follow, where three dots stand for anything.
 
 topic_docs() {
+    docs_session docs/replay.md 6
+    docs_session docs/traces.md 4
+    docs_events
+    docs_counters
+}
+
+# docs_session FILE COMMANDS: run the session of a document, of at least so many commands.
+docs_session() {
+    rm -rf "$work/session"
     mkdir -p "$work/session" "$work/bin"
     ln -sf "$X86SIM" "$work/bin/x86sim"
-    sed -n '/^## A session/,/^`tests/s/^    //p' "$SRC/docs/replay.md" >"$work/session.txt"
+    sed -n '/^## A session/,/^`tests/s/^    //p' "$SRC/$1" >"$work/session.txt"
     commands=0
     : >"$work/expected"
     while IFS= read -r session_line; do
@@ -23,8 +32,7 @@ topic_docs() {
         esac
     done <"$work/session.txt"
     docs_compare
-    expect docs "found only $commands commands in docs/replay.md" [ "$commands" -ge 6 ]
-    docs_events
+    expect docs "found only $commands commands in $1" [ "$commands" -ge "$2" ]
 }
 
 # What the last command printed against what the document says.
@@ -51,4 +59,15 @@ docs_events() {
         expect docs "docs/replay.md has no row for event $number, $event" \
             grep -q "^| $number | $event |" "$SRC/docs/replay.md"
     done <"$work/events"
+}
+
+# docs/traces.md explains every counter that --stats prints.
+docs_counters() {
+    run_guest counters 60 "$X86SIM" --demo -smp 2 -append quiet --trace-semantics mmu=bracket --stats
+    sed -n 's/^stats: \([a-z_]*\)[ .].*/\1/p' "$work/counters.err" | sort -u >"$work/counters"
+    expect docs "--stats prints hardly anything" [ "$(wc -l <"$work/counters")" -ge 20 ]
+    while read -r counter; do
+        expect docs "docs/traces.md does not explain the counter $counter" \
+            grep -q "\`$counter\`" "$SRC/docs/traces.md"
+    done <"$work/counters"
 }

@@ -20,9 +20,13 @@ counters_fit() {
     figures="events=$events notifications=$told acks=$acks broadcast=$broadcast"
     expect "$1" "$2 has the wrong semantics in --stats" [ "$(counter "$1" "$2" semantics)" = "$3" ]
     expect "$1" "$2: more told than by a broadcast: $figures" [ "$told" -le "$broadcast" ]
-    case $3 in
-    post-async) expect "$1" "$2: acknowledged though nobody waits: $figures" [ "$acks" -eq 0 ] ;;
-    *) expect "$1" "$2: not all acknowledged: $figures" [ "$acks" -eq "$told" ] ;;
+    case $2=$3 in
+    code=post-async | mmu=post-async | desc=post-async)
+        expect "$1" "$2: acknowledged though nobody waits: $figures" [ "$acks" -eq 0 ]
+        ;;
+    *) # a device acts within the access, whatever was chosen for mmio
+        expect "$1" "$2: not all acknowledged: $figures" [ "$acks" -eq "$told" ]
+        ;;
     esac
     case $2 in
     mmio) expect "$1" "mmio: the device is told of each: $figures" [ "$told" -eq "$events" ] ;;
@@ -109,7 +113,7 @@ xmc_passed() {
 }
 
 topic_xmc() {
-    rounds=300
+    rounds=100
     [ "$LEVEL" != all ] || rounds=6000
     for cpus in 3 4; do
         xmc="-m 64 -kernel $BUILD/tests/guests/xmc.elf -append rounds=$rounds"
