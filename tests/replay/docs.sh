@@ -64,7 +64,7 @@ docs_events() {
 # docs/traces.md explains every counter that --stats prints.
 docs_counters() {
     run_guest counters 60 "$X86SIM" --demo -smp 2 -append quiet --trace-semantics mmu=bracket --stats
-    sed -n 's/^stats: \([a-z_]*\)[ .].*/\1/p' "$work/counters.err" | sort -u >"$work/counters"
+    sed -n 's/^stats: \([a-z_]*\) .*/\1/p' "$work/counters.err" | sort -u >"$work/counters"
     expect docs "--stats prints hardly anything" [ "$(wc -l <"$work/counters")" -ge 20 ]
     while read -r counter; do
         expect docs "docs/traces.md does not explain the counter $counter" \

@@ -45,6 +45,18 @@ semantics_run() {
     expect "$semantics_name" "$(said "$semantics_name")" [ "$status" -eq 0 ]
 }
 
+# semantics_hazard NAME CPUS OPTION...: the demo where other CPUs may run old code for a while: it may say that they did, and
+# nothing else that is wrong.
+semantics_hazard() {
+    hazard_name=$1
+    hazard_cpus=$2
+    shift 2
+    run_guest "$hazard_name" 180 "$X86SIM" -smp "$hazard_cpus" "$@" --stats
+    expect "$hazard_name" "$(said "$hazard_name")" grep -aq '^demo: ' "$work/$hazard_name.txt"
+    expect "$hazard_name" "the guest found something else wrong" sh -c '
+        ! grep -a "FAILED" "$1" | grep -avq "already overwritten\|^demo: 1 checks FAILED"' sh "$work/$hazard_name.txt"
+}
+
 topic_semantics() {
     for kind in code mmu desc mmio; do
         for semantics in bracket post-sync post-async pre-data $([ $kind != mmu ] || echo deferred); do
@@ -65,14 +77,12 @@ semantics_guests() {
         name=semantics-$1-$2-$guest
         short_guest $guest 50
         # Unquoted: several words.
-        semantics_run "$name" 4 $short --trace-semantics "$1=$2"
-        if [ $guest = contend ]; then
-            expect "$name" "the guest does not say that it passed" \
-                grep -aqx 'contend: passed' "$work/$name.txt"
-        else
-            expect "$name" "the guest found something wrong" \
-                grep -aq 'all checks passed' "$work/$name.txt"
-        fi
+        case $guest=$1=$2 in
+        demo=code=post-*) semantics_hazard "$name" 4 $short --trace-semantics "$1=$2" ;;
+        *) semantics_run "$name" 4 $short --trace-semantics "$1=$2" ;;
+        esac
+        [ $guest = demo ] || expect "$name" "the guest does not say that it passed" \
+            grep -aqx 'contend: passed' "$work/$name.txt"
         for counted in code mmu desc mmio; do
             expected=bracket
             [ $counted != "$1" ] || expected=$2
