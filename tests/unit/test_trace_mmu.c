@@ -229,6 +229,21 @@ static void cached_permissions_hide_nothing(void)
     tear_down();
 }
 
+/* Nor one's own. */
+static void ones_own_cached_permissions_hide_nothing(void)
+{
+    set_up(TRACE_POST_SYNC);
+    write_by(A, 0x1000, 8, 1);
+    read_by(A, 0x1000, 8);
+    trace_add(&s.party[A].p, TRACE_WATCH, TRACE_WRITE, 0x1000, 0x1001);
+    write_by(A, 0x1000, 8, 2);
+    CU_ASSERT_EQUAL(heard(A), 1);
+    trace_add(&s.party[A].p, TRACE_WATCH, TRACE_READ, 0x1001, 0x1002);
+    read_by(A, 0x1000, 8);
+    CU_ASSERT_EQUAL(heard(A), 1);
+    tear_down();
+}
+
 static void read_traces_leave_no_read_tag(void)
 {
     set_up(TRACE_POST_SYNC);
@@ -390,6 +405,7 @@ static void device_memory_counts(void)
     tear_down();
 }
 
-TEST_SUITE(trace_mmu, TEST(cached_permissions_hide_nothing), TEST(read_traces_leave_no_read_tag), TEST(across_pages),
+TEST_SUITE(trace_mmu, TEST(cached_permissions_hide_nothing),
+           TEST(ones_own_cached_permissions_hide_nothing), TEST(read_traces_leave_no_read_tag), TEST(across_pages),
            TEST(bytes_are_told_in_pieces), TEST(read_modify_write), TEST(locked_increments_stay_atomic),
            TEST(device_memory_counts));
