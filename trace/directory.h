@@ -93,6 +93,7 @@ static inline u64 directory_apic_object(const struct directory *d) { return d->n
  * host's CPUs). 0 or -ENOMEM. */
 int directory_create(struct directory *d, u64 n_pages, unsigned n_vcpus, unsigned n_tokens,
                      struct journal *journal, bool order, bool precise_mmu);
+/* Participants that were added are destroyed before, but their memory is still there. */
 void directory_destroy(struct directory *d);
 void directory_add(struct directory *d, struct participant *p);
 

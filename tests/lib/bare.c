@@ -88,9 +88,9 @@ void bare_destroy(struct bare *b)
 {
     free(b->before);
     vcpu_destroy(b->v);
-    free(b->v);
     directory_destroy(b->dir);
     free(b->dir);
+    free(b->v);
     physmem_destroy(&b->mem);
 }
 
