@@ -17,9 +17,6 @@
 #include "trace/participant.h"
 #include "trace/sched.h"
 
-enum trace_kind {
-    TRACE_CODE, TRACE_MMU, TRACE_DESC, TRACE_MMIO, TRACE_ORDER, TRACE_DIRTY, TRACE_SHARE, TRACE_WATCH, TRACE_KINDS
-};
 enum trace_semantics { TRACE_BRACKET, TRACE_POST_SYNC, TRACE_POST_ASYNC, TRACE_PRE_DATA, TRACE_DEFERRED };
 enum trace_access { TRACE_READ = 1, TRACE_WRITE = 2 };
 

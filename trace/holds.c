@@ -113,7 +113,9 @@ static bool still_in_the_way(struct directory *d, struct dir_entry *e, const str
     return conflicts(d, e, asker, kinds) & PMASK(id);
 }
 
-/* Count what p takes from c: one notification and its acknowledgement for each kind; the event at its first. Entry locked. */
+/* Count what p takes from a consumer: one notification and its acknowledgement for each kind; the event at its first. A
+ * consumer with an older ticket may derive anew before p gets through, and is told again: that begins another event.
+ * Entry locked. */
 static void count(struct directory *d, struct participant *p, unsigned consumer, unsigned kinds)
 {
     for (unsigned k = 0; k < TRACE_KINDS; k++) {
@@ -121,9 +123,12 @@ static void count(struct directory *d, struct participant *p, unsigned consumer,
 
         if (!(kinds & bit))
             continue;
-        if (!(p->want_kinds & bit))
+        if (!(p->want_kinds & bit) || (p->want_told[k] & PMASK(consumer))) {
             trace_count_event(d, k, p->id);
+            p->want_told[k] = 0;
+        }
         p->want_kinds |= bit;
+        p->want_told[k] |= PMASK(consumer);
         trace_count_notification(d, k, consumer, true);
     }
 }

@@ -66,6 +66,10 @@ enum {
     DROP_ALL = 63,
 };
 
+enum trace_kind {
+    TRACE_CODE, TRACE_MMU, TRACE_DESC, TRACE_MMIO, TRACE_ORDER, TRACE_DIRTY, TRACE_SHARE, TRACE_WATCH, TRACE_KINDS
+};
+
 #define PARTICIPANT_CLAIMS 24
 #define PARTICIPANT_POSTS 256
 #define PARTICIPANT_GRANTS 16
@@ -128,6 +132,7 @@ struct participant {
     u32 want_size;
     u8 want_right;
     u16 want_kinds;          /* kinds whose event this acquisition has counted; under the object's lock */
+    pmask_t want_told[TRACE_KINDS]; /* of those kinds: who was told in the last such event; under the object's lock */
     u16 event_kinds;         /* kinds whose event the present access has counted; owner only */
     _Atomic u64 ticket;      /* of the instruction that could not go on; 0: none */
     u64 claims[PARTICIPANT_CLAIMS]; /* objects kept until that instruction has retired; owner only */

@@ -32,8 +32,19 @@ typedef u64 gla_t;
 typedef u64 gpa_t;
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
-#define MAX(a, b) ((a) > (b) ? (a) : (b))
+/*
+ * The smaller and the larger in the operands' common type. Each operand is evaluated once: where it is a call or what another
+ * thread writes, a second look may answer otherwise.
+ */
+#define MIN(a, b) PICK_(a, b, <, PASTE_(min_a_, __COUNTER__), PASTE_(min_b_, __COUNTER__))
+#define MAX(a, b) PICK_(a, b, >, PASTE_(max_a_, __COUNTER__), PASTE_(max_b_, __COUNTER__))
+#define PASTE_(a, b) PASTE_2_(a, b)
+#define PASTE_2_(a, b) a##b
+#define PICK_(a, b, is, x, y)                                                                      \
+    ({                                                                                             \
+        const __typeof__(1 ? (a) : (b)) x = (a), y = (b);                                          \
+        x is y ? x : y;                                                                            \
+    })
 #define BIT(n) (1ull << (n))
 
 #define likely(x) __builtin_expect(!!(x), 1)

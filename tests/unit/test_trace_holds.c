@@ -311,6 +311,36 @@ static void claims_yield_to_the_older_ticket(void)
     stage_end(&s);
 }
 
+static void *write_traced(void *unused)
+{
+    (void)unused;
+    stage_enter(&s, A);
+    stage_write(&s, A, 0x1000, 8, 1);
+    stage_leave(&s, A);
+    return NULL;
+}
+
+/* C, told once, has waited longer, so it may derive anew before A gets through; that it is told again is a second event. */
+static void a_consumer_told_twice_is_two_events(void)
+{
+    pthread_t a;
+
+    stage_begin(&s, VCPUS, false);
+    stage_derive(&s, C, TRACE_CODE, 0x1000, 64);
+    stage_enter(&s, D);
+    stage_derive(&s, D, TRACE_CODE, 0x1000, 64);
+    atomic_store(&s.party[C].p.ticket, 1 + atomic_fetch_add(&s.dir.tickets, 1));
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&a, NULL, write_traced, NULL), 0);
+    await(waits_for_first, A);
+    CU_ASSERT(stage_counts(&s, TRACE_CODE, 1, 1, 1, VCPUS - 1));
+    stage_derive(&s, C, TRACE_CODE, 0x1000, 64);
+    boundary(D, 1, true);
+    pthread_join(a, NULL);
+    stage_leave(&s, D);
+    CU_ASSERT(stage_counts(&s, TRACE_CODE, 2, 3, 3, 2 * (VCPUS - 1)));
+    stage_end(&s);
+}
+
 /* Two that need the same two pages in opposite order get through, again and again. */
 static void crossed_wants_end(void)
 {
@@ -400,5 +430,5 @@ TEST_SUITE(trace_holds, TEST(first_touch_logs_nothing), TEST(readers_follow_the_
            TEST(a_writer_follows_all_readers), TEST(a_reader_that_writes_follows_the_others),
            TEST(implied_edges_are_dropped), TEST(the_io_space_is_an_object), TEST(losing_a_hold_drops_what_was_derived),
            TEST(a_running_holder_serves), TEST(a_release_is_put_off_for_a_bounded_window),
-           TEST(claims_yield_to_the_older_ticket), TEST(crossed_wants_end), TEST(never_more_run_than_there_are_tokens),
+           TEST(claims_yield_to_the_older_ticket), TEST(a_consumer_told_twice_is_two_events), TEST(crossed_wants_end), TEST(never_more_run_than_there_are_tokens),
            TEST(the_limit_falls_and_rises_again));
