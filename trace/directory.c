@@ -136,6 +136,7 @@ int directory_derive(struct participant *p, enum trace_kind kind, u64 gpa, u32 l
         e->nodes = n;
     }
     n->lines |= lines;
+    e->traced_lines |= lines;
     e->wcached &= ~PMASK(p->id);
     pthread_mutex_lock(&p->lock);
     p->drop(p, gfn, DROP_WRITE);
@@ -143,6 +144,13 @@ int directory_derive(struct participant *p, enum trace_kind kind, u64 gpa, u32 l
 out:
     pthread_mutex_unlock(directory_lock_of(d, gfn));
     return err;
+}
+
+void directory_unite_lines_locked(struct dir_entry *e)
+{
+    e->traced_lines = 0;
+    for (const struct trace_node *n = e->nodes; n; n = n->next)
+        e->traced_lines |= n->lines;
 }
 
 /* Unlink p's nodes of the kinds. Entry locked. */
@@ -160,6 +168,7 @@ void directory_remove_nodes_locked(struct dir_entry *e, unsigned id, unsigned ki
             at = &n->next;
         }
     }
+    directory_unite_lines_locked(e);
 }
 
 void directory_underive(struct participant *p, enum trace_kind kind, u64 gfn)
@@ -189,6 +198,8 @@ pmask_t directory_derived_locked(const struct dir_entry *e, unsigned actor, u64 
 {
     pmask_t who = 0;
 
+    if (!directory_traces_locked(e, gpa, size))
+        return 0;
     for (const struct trace_node *n = e->nodes; n; n = n->next)
         if (!n->ranges && (kinds & 1u << n->kind) && n->participant != actor &&
             trace_node_meets(n, TRACE_WRITE, gpa, size))
@@ -200,6 +211,8 @@ unsigned directory_derived_kinds_locked(const struct dir_entry *e, unsigned id, 
 {
     unsigned of = 0;
 
+    if (!directory_traces_locked(e, gpa, size))
+        return 0;
     for (const struct trace_node *n = e->nodes; n; n = n->next)
         if (!n->ranges && n->participant == id && trace_node_meets(n, TRACE_WRITE, gpa, size))
             of |= 1u << n->kind;
@@ -243,6 +256,8 @@ static bool concerns_others(const struct dir_entry *e, unsigned actor, u64 gpa, 
     bool others = false;
 
     *self_kinds = 0;
+    if (!directory_traces_locked(e, gpa, size))
+        return false;
     for (const struct trace_node *n = e->nodes; n; n = n->next) {
         if (!trace_node_meets(n, access, gpa, size))
             continue;

@@ -42,6 +42,7 @@ struct dir_entry {
     pmask_t wcached;   /* plain run: who may have write permission cached */
     pmask_t waiters;   /* whom to wake when something is released */
     struct trace_node *nodes;
+    u64 traced_lines;  /* the nodes' lines together: most writes to such a page touch none of them */
     u64 *read_pos;     /* [participants]: where each released its read hold since the last write; 0: did not */
     u64 last_write_pos;
     u64 grant_pos;     /* recorded run: where the writer got its hold; released there, it was never used */
@@ -185,6 +186,12 @@ pmask_t directory_derived_locked(const struct dir_entry *e, unsigned actor, u64 
 unsigned directory_derived_kinds_locked(const struct dir_entry *e, unsigned id, u64 gpa, u32 size, unsigned kinds);
 bool trace_node_meets(const struct trace_node *n, unsigned access, u64 gpa, u32 size);
 u64 directory_lines_of(u64 gpa, u32 len);
+/* Is any of these bytes' lines in any node? / To be called when the lines of a node have become fewer. */
+static inline bool directory_traces_locked(const struct dir_entry *e, u64 gpa, u32 size)
+{
+    return e->traced_lines & directory_lines_of(gpa, size);
+}
+void directory_unite_lines_locked(struct dir_entry *e);
 extern const u8 directory_drop_of_kind[TRACE_KINDS];
 unsigned directory_kinds_with(const struct directory *d, unsigned semantics);
 void directory_remove_nodes_locked(struct dir_entry *e, unsigned id, unsigned kinds);

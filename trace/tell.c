@@ -335,6 +335,8 @@ bool trace_tells_before_locked(const struct directory *d, const struct dir_entry
 {
     unsigned kinds = directory_kinds_with(d, BEFORE_SEMANTICS);
 
+    if (!directory_traces_locked(e, about->gpa, about->size))
+        return false;
     for (const struct trace_node *n = e->nodes; n; n = n->next)
         if ((kinds & 1u << n->kind) && trace_node_meets(n, about->access, about->gpa, about->size))
             return true;
@@ -377,7 +379,7 @@ void trace_after_locked(struct participant *p, struct dir_entry *e, const struct
 {
     struct directory *d = p->dir;
 
-    for (unsigned k = 0; k < TRACE_KINDS; k++) {
+    for (unsigned k = 0; k < TRACE_KINDS && directory_traces_locked(e, about->gpa, about->size); k++) {
         bool before = 1u << d->semantics[k] & BEFORE_SEMANTICS;
         pmask_t told = 0;
 

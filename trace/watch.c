@@ -92,6 +92,7 @@ static void add_locked(struct directory *d, struct dir_entry *e, unsigned id, un
             atomic_fetch_add_explicit(&d->read_watches, 1, memory_order_release);
     }
     unite(n, start, end);
+    e->traced_lines |= n->lines;
 }
 
 static void remove_locked(struct directory *d, struct dir_entry *e, unsigned id, unsigned kind, unsigned access,
@@ -102,15 +103,16 @@ static void remove_locked(struct directory *d, struct dir_entry *e, unsigned id,
     if (!n)
         return;
     subtract(n, start, end);
-    if (n->n_ranges)
-        return;
-    while (*at != n)
-        at = &(*at)->next;
-    *at = n->next;
-    free(n->ranges);
-    free(n);
-    if (access == TRACE_READ)
-        atomic_fetch_sub_explicit(&d->read_watches, 1, memory_order_release);
+    if (!n->n_ranges) {
+        while (*at != n)
+            at = &(*at)->next;
+        *at = n->next;
+        free(n->ranges);
+        free(n);
+        if (access == TRACE_READ)
+            atomic_fetch_sub_explicit(&d->read_watches, 1, memory_order_release);
+    }
+    directory_unite_lines_locked(e);
 }
 
 /* Nobody shall access the page unseen: have cached permissions dropped, of all who may have them. Entry locked. */
