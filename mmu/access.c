@@ -22,22 +22,6 @@ _Noreturn void mmu_miss(struct mmu *m)
     m->escape(m->owner, MMU_ESCAPE_MISS);
 }
 
-/* Where one access within a page goes. */
-struct place {
-    struct walk w;
-    u8 *host;                   /* RAM */
-    const struct io_region *io; /* else a device, or neither: nothing there */
-    bool local;                 /* the vCPU's own APIC page */
-    bool watched;               /* RAM with read traces: nothing is cached, reads are reported */
-    bool lined;                 /* RAM ordered by line: its lines are locked for this instruction, nothing is cached */
-};
-
-static void check_alignment(struct mmu *m, gla_t a, unsigned size, unsigned set)
-{
-    if (unlikely(m->align_check) && set == MMU_USER && size <= 16 && (a & (size - 1)))
-        m->escape(m->owner, MMU_ESCAPE_ALIGN);
-}
-
 static void walk_or_fault(struct mmu *m, unsigned set, gla_t a, enum mmu_access access, struct walk *w)
 {
     u32 error;
@@ -65,7 +49,7 @@ static void take_lines(struct mmu *m, gpa_t gpa, unsigned size, bool write)
 
 /* Check all that one access within a page needs, with no effect. For RAM under order that includes the hold. */
 static void resolve(struct mmu *m, unsigned set, gla_t a, unsigned size, enum mmu_access access,
-                    struct place *at)
+                    struct mmu_place *at)
 {
     unsigned right = access & MMU_WRITE ? RIGHT_WRITE : RIGHT_READ;
     gpa_t page;
@@ -106,13 +90,13 @@ static void resolve(struct mmu *m, unsigned set, gla_t a, unsigned size, enum mm
 }
 
 /* Set the accessed (dirty) bits that the resolved access owes. False: the tables changed, resolve again. */
-static bool settle(struct mmu *m, const struct place *at, bool write)
+bool mmu_settle(struct mmu *m, const struct mmu_place *at, bool write)
 {
     return !mmu_owed_write(m, &at->w, write);
 }
 
 /* While peeking: put the accessed bits of a read off. False: it owes none, or there is no room. */
-static bool put_off(struct mmu *m, const struct place *at)
+static bool put_off(struct mmu *m, const struct mmu_place *at)
 {
     struct mmu_private *pr = m->priv;
     bool owes = false;
@@ -152,7 +136,7 @@ static void count_mmio(struct mmu *m)
     trace_count_notification(m->dir, TRACE_MMIO, PARTICIPANT_AGENT, true);
 }
 
-static u64 device_read(struct mmu *m, const struct place *at, unsigned size)
+static u64 device_read(struct mmu *m, const struct mmu_place *at, unsigned size)
 {
     u64 value;
 
@@ -169,7 +153,7 @@ static u64 device_read(struct mmu *m, const struct place *at, unsigned size)
     return value;
 }
 
-static void device_write(struct mmu *m, const struct place *at, unsigned size, u64 value)
+static void device_write(struct mmu *m, const struct mmu_place *at, unsigned size, u64 value)
 {
     m->locate(m->owner, m->where);
     if (at->local) {
@@ -184,24 +168,6 @@ static void device_write(struct mmu *m, const struct place *at, unsigned size, u
     m->io->begin(m->io->ctx, m->p);
     io_region_write(at->io, m->p, at->w.gpa, size, value);
     m->io->end(m->io->ctx, m->p);
-}
-
-static bool crosses(gla_t a, unsigned size)
-{
-    return (a & 0xfff) + size > 0x1000;
-}
-
-static void watch(struct mmu *m, gla_t a, unsigned size, enum mmu_access access)
-{
-    if (unlikely(m->watch_data))
-        m->watch(m->owner, a, size, access);
-}
-
-static struct tlb_entry *hit(struct mmu *m, unsigned set, gla_t a, bool write)
-{
-    struct tlb_entry *e = &m->sets[set][mmu_tlb_slot(a)];
-
-    return (write ? e->wtag : e->rtag) == (a & MMU_PAGE_MASK) ? e : NULL;
 }
 
 /* ---- Reads ------------------------------------------------------------------------------------------------------ */
@@ -228,12 +194,7 @@ static void store_part(u8 *host, unsigned size, u64 value)
         ram_store(host + i, 1, value >> 8 * i);
 }
 
-static bool may_cache(const struct mmu *m, const struct place *at)
-{
-    return !m->watch_data && !at->lined && !at->watched && !(m->check && m->check->cacheless);
-}
-
-static u64 device_read_part(struct mmu *m, struct place *at, unsigned size)
+static u64 device_read_part(struct mmu *m, struct mmu_place *at, unsigned size)
 {
     u64 v = 0;
 
@@ -244,7 +205,7 @@ static u64 device_read_part(struct mmu *m, struct place *at, unsigned size)
     return v;
 }
 
-static void device_write_part(struct mmu *m, struct place *at, unsigned size, u64 value)
+static void device_write_part(struct mmu *m, struct mmu_place *at, unsigned size, u64 value)
 {
     if (!(size & (size - 1))) {
         device_write(m, at, size, value);
@@ -254,7 +215,7 @@ static void device_write_part(struct mmu *m, struct place *at, unsigned size, u6
         device_write(m, at, 1, value >> 8 * i & 0xff);
 }
 
-static u64 read_watched(struct mmu *m, const struct place *at, unsigned size)
+static u64 read_watched(struct mmu *m, const struct mmu_place *at, unsigned size)
 {
     u64 v;
 
@@ -265,10 +226,10 @@ static u64 read_watched(struct mmu *m, const struct place *at, unsigned size)
 }
 
 /* A read of 1 to 8 bytes within a page. */
-static u64 read_in_page(struct mmu *m, unsigned set, gla_t a, unsigned size)
+u64 mmu_read_in_page(struct mmu *m, unsigned set, gla_t a, unsigned size)
 {
-    const struct tlb_entry *e = hit(m, set, a, false);
-    struct place at;
+    const struct tlb_entry *e = mmu_tlb_hit(m, set, a, false);
+    struct mmu_place at;
     bool later;
 
     if (e)
@@ -276,10 +237,10 @@ static u64 read_in_page(struct mmu *m, unsigned set, gla_t a, unsigned size)
     do {
         resolve(m, set, a, size, MMU_READ, &at);
         later = put_off(m, &at);
-    } while (!later && !settle(m, &at, false));
+    } while (!later && !mmu_settle(m, &at, false));
     if (!at.host)
         return device_read_part(m, &at, size);
-    if (may_cache(m, &at) && !later)
+    if (mmu_may_cache(m, &at) && !later)
         mmu_tlb_install(m, set, a, &at.w, at.host, true, false);
     return at.watched ? read_watched(m, &at, size) : load_part(at.host, size);
 }
@@ -291,9 +252,9 @@ static unsigned how_to_write(const struct mmu *m)
 
 static void probe_in_page(struct mmu *m, unsigned set, gla_t a, unsigned size, enum mmu_access access)
 {
-    struct place at;
+    struct mmu_place at;
 
-    if (access & MMU_WRITE ? hit(m, set, a, true) : hit(m, set, a, false))
+    if (access & MMU_WRITE ? mmu_tlb_hit(m, set, a, true) : mmu_tlb_hit(m, set, a, false))
         return;
     resolve(m, set, a, size, access, &at);
     if (!at.host || at.lined || !(access & MMU_WRITE))
@@ -308,7 +269,7 @@ static void probe_in_page(struct mmu *m, unsigned set, gla_t a, unsigned size, e
     }
 }
 
-static void probe_any(struct mmu *m, unsigned set, gla_t a, unsigned size, enum mmu_access access)
+void mmu_probe_any(struct mmu *m, unsigned set, gla_t a, unsigned size, enum mmu_access access)
 {
     unsigned first = (unsigned)MIN(size, 0x1000 - (a & 0xfff));
 
@@ -319,39 +280,33 @@ static void probe_any(struct mmu *m, unsigned set, gla_t a, unsigned size, enum 
         probe_in_page(m, set, a + first, size - first, access);
 }
 
-static unsigned in_first_page(gla_t a)
-{
-    return 0x1000 - (unsigned)(a & 0xfff);
-}
-
 static u64 read_in_two_pages(struct mmu *m, unsigned set, gla_t a, unsigned size)
 {
-    unsigned n = in_first_page(a);
-    u64 v = read_in_page(m, set, a, n);
+    unsigned n = mmu_left_in_page(a);
+    u64 v = mmu_read_in_page(m, set, a, n);
 
-    return v | read_in_page(m, set, a + n, size - n) << 8 * n;
+    return v | mmu_read_in_page(m, set, a + n, size - n) << 8 * n;
 }
 
 static u64 read_any(struct mmu *m, unsigned set, gla_t a, unsigned size)
 {
     u64 v;
 
-    check_alignment(m, a, size, set);
-    if (likely(!crosses(a, size))) {
-        v = read_in_page(m, set, a, size);
+    mmu_check_alignment(m, a, size, set);
+    if (likely(!mmu_crosses_page(a, size))) {
+        v = mmu_read_in_page(m, set, a, size);
     } else {
-        probe_any(m, set, a, size, MMU_READ);
+        mmu_probe_any(m, set, a, size, MMU_READ);
         v = read_in_two_pages(m, set, a, size);
     }
-    watch(m, a, size, MMU_READ);
+    mmu_watch(m, a, size, MMU_READ);
     return v;
 }
 
 /* ---- Writes ----------------------------------------------------------------------------------------------------- */
 
-/* Resolve a write to RAM and settle its grant; leaves the entry locked if the result is WRITE_LOCKED. */
-static enum write_grant grant_write(struct mmu *m, unsigned set, gla_t a, unsigned size, u64 value, bool update,
-                                    struct place *at)
+enum write_grant mmu_grant_write(struct mmu *m, unsigned set, gla_t a, unsigned size, u64 value, bool update,
+                                 struct mmu_place *at)
 {
     enum write_grant g;
 
@@ -366,10 +321,10 @@ static enum write_grant grant_write(struct mmu *m, unsigned set, gla_t a, unsign
     return g;
 }
 
-static void write_in_page(struct mmu *m, unsigned set, gla_t a, unsigned size, u64 value)
+void mmu_write_in_page(struct mmu *m, unsigned set, gla_t a, unsigned size, u64 value)
 {
-    const struct tlb_entry *e = hit(m, set, a, true);
-    struct place at;
+    const struct tlb_entry *e = mmu_tlb_hit(m, set, a, true);
+    struct mmu_place at;
     enum write_grant g;
 
     if (e) {
@@ -378,8 +333,8 @@ static void write_in_page(struct mmu *m, unsigned set, gla_t a, unsigned size, u
         return;
     }
     for (;;) {
-        g = grant_write(m, set, a, size, value, false, &at);
-        if (settle(m, &at, true))
+        g = mmu_grant_write(m, set, a, size, value, false, &at);
+        if (mmu_settle(m, &at, true))
             break;
         if (g == WRITE_LOCKED)
             directory_cancel_write(m->p, at.w.gpa, size);
@@ -392,29 +347,29 @@ static void write_in_page(struct mmu *m, unsigned set, gla_t a, unsigned size, u
     store_part(at.host, size, value);
     if (g == WRITE_LOCKED)
         directory_wrote(m->p, at.w.gpa, size, value, 0);
-    else if (may_cache(m, &at))
+    else if (mmu_may_cache(m, &at))
         mmu_tlb_install(m, set, a, &at.w, at.host,
                         !mmu_walk_permits(m, &at.w, set, MMU_READ, &(u32){ 0 }), true);
 }
 
 static void write_in_two_pages(struct mmu *m, unsigned set, gla_t a, unsigned size, u64 value)
 {
-    unsigned n = in_first_page(a);
+    unsigned n = mmu_left_in_page(a);
 
-    write_in_page(m, set, a, n, value & mask64(8 * n));
-    write_in_page(m, set, a + n, size - n, value >> 8 * n);
+    mmu_write_in_page(m, set, a, n, value & mask64(8 * n));
+    mmu_write_in_page(m, set, a + n, size - n, value >> 8 * n);
 }
 
 static void write_any(struct mmu *m, unsigned set, gla_t a, unsigned size, u64 value)
 {
-    check_alignment(m, a, size, set);
-    if (likely(!crosses(a, size))) {
-        write_in_page(m, set, a, size, value);
+    mmu_check_alignment(m, a, size, set);
+    if (likely(!mmu_crosses_page(a, size))) {
+        mmu_write_in_page(m, set, a, size, value);
     } else {
-        probe_any(m, set, a, size, MMU_WRITE);
+        mmu_probe_any(m, set, a, size, MMU_WRITE);
         write_in_two_pages(m, set, a, size, value);
     }
-    watch(m, a, size, MMU_WRITE);
+    mmu_watch(m, a, size, MMU_WRITE);
 }
 
 /* ---- The interface ---------------------------------------------------------------------------------------------- */
@@ -436,126 +391,7 @@ void mmu_write_slow(struct mmu *m, gla_t a, unsigned size, u64 value, const void
 void mmu_probe_slow(struct mmu *m, gla_t a, unsigned size, enum mmu_access access, const void *where)
 {
     m->where = where;
-    probe_any(m, m->index, a, size, access);
-}
-
-enum { RMW_NONE, RMW_BOUNCE, RMW_LOCKED, RMW_ANNOUNCED, RMW_SPLIT };
-
-static pthread_mutex_t *split_lock(struct mmu *m)
-{
-    return m->dir ? &m->dir->split_lock : NULL;
-}
-
-/* How much of an operand to take in one access. */
-static unsigned part_of(gla_t a, unsigned left)
-{
-    return MIN(MIN(left, 8), in_first_page(a));
-}
-
-/* A copy that is written back at the end: device memory, or an operand in two pages (which is atomic against other
- * such operands only in plain runs; holds make it atomic in recorded ones. DEVIATION: SDM vol. 3 §9.1.2.2). */
-static void *rmw_bounce(struct mmu *m, gla_t a, unsigned size, bool split)
-{
-    probe_any(m, m->index, a, size, MMU_RMW);
-    if (split && split_lock(m))
-        trace_lock_receiving(m->p, split_lock(m));
-    m->rmw_kind = split ? RMW_SPLIT : RMW_BOUNCE;
-    m->rmw_gla = a;
-    m->rmw_size = (u8)size;
-    memset(m->rmw_bounce, 0, sizeof(m->rmw_bounce));
-    for (unsigned i = 0, n; i < size; i += n) {
-        u64 v;
-
-        n = part_of(a + i, size - i);
-        v = read_in_page(m, m->index, a + i, n);
-        memcpy((u8 *)m->rmw_bounce + i, &v, n);
-    }
-    return m->rmw_bounce;
-}
-
-static void *rmw_any(struct mmu *m, gla_t a, unsigned size)
-{
-    const struct tlb_entry *e;
-    struct place at;
-    enum write_grant g;
-
-    check_alignment(m, a, size, m->index);
-    if (crosses(a, size))
-        return rmw_bounce(m, a, size, true);
-    e = hit(m, m->index, a, true);
-    if (e)
-        return (u8 *)(a + e->addend);
-    for (;;) {
-        g = grant_write(m, m->index, a, size, 0, true, &at);
-        if (settle(m, &at, true))
-            break;
-        if (g == WRITE_LOCKED)
-            directory_cancel_write(m->p, at.w.gpa, size);
-    }
-    if (!at.host)
-        return rmw_bounce(m, a, size, false);
-    mmu_check_stored(m);
-    if (g == WRITE_LOCKED) {
-        m->rmw_kind = RMW_LOCKED;
-        m->rmw_gpa = at.w.gpa;
-        m->rmw_host = at.host;
-        m->rmw_size = (u8)size;
-        if (directory_must_announce(m->p, at.w.gpa, size)) {
-            m->rmw_kind = RMW_ANNOUNCED;
-            memset(m->rmw_bounce, 0, sizeof(m->rmw_bounce));
-            for (unsigned i = 0; i < size; i += MIN(size, 8))
-                ram_store((u8 *)m->rmw_bounce + i, MIN(size, 8), ram_load(at.host + i, MIN(size, 8)));
-            return m->rmw_bounce;
-        }
-    } else if (may_cache(m, &at)) {
-        mmu_tlb_install(m, m->index, a, &at.w, at.host, true, true);
-    }
-    return at.host;
-}
-
-void *mmu_rmw_slow(struct mmu *m, gla_t a, unsigned size, const void *where)
-{
-    void *operand;
-
-    m->where = where;
-    m->stat_slow++;
-    operand = rmw_any(m, a, size);
-    watch(m, a, size, MMU_RMW);
-    return operand;
-}
-
-/* The entry of the operand's page is locked. */
-static void end_traced_rmw(struct mmu *m, bool announced)
-{
-    unsigned n = MIN(m->rmw_size, 8);
-    u8 *host = m->rmw_host;
-
-    if (announced) {
-        directory_announce(m->p, m->rmw_gpa, m->rmw_size, m->rmw_bounce[0]);
-        for (unsigned i = 0; i < m->rmw_size; i += n)
-            ram_store(host + i, n, ram_load((const u8 *)m->rmw_bounce + i, n));
-    }
-    directory_wrote(m->p, m->rmw_gpa, m->rmw_size, ram_load(host, n), WRITE_IS_UPDATE);
-}
-
-void mmu_rmw_end_slow(struct mmu *m)
-{
-    unsigned kind = m->rmw_kind;
-
-    m->rmw_kind = RMW_NONE;
-    if (kind == RMW_LOCKED || kind == RMW_ANNOUNCED) {
-        end_traced_rmw(m, kind == RMW_ANNOUNCED);
-        return;
-    }
-    for (unsigned i = 0, n; i < m->rmw_size; i += n) {
-        u64 v = 0;
-
-        n = part_of(m->rmw_gla + i, m->rmw_size - i);
-        memcpy(&v, (u8 *)m->rmw_bounce + i, n);
-        write_in_page(m, m->index, m->rmw_gla + i, n, v);
-    }
-    if (kind == RMW_SPLIT && split_lock(m))
-        pthread_mutex_unlock(split_lock(m));
+    mmu_probe_any(m, m->index, a, size, access);
 }
 
 static unsigned piece(gla_t a, unsigned left)
@@ -570,30 +406,30 @@ static unsigned piece(gla_t a, unsigned left)
 void mmu_read_bytes(struct mmu *m, gla_t a, void *to, unsigned n, const void *where)
 {
     m->where = where;
-    if (crosses(a, n))
-        probe_any(m, m->index, a, n, MMU_READ);
+    if (mmu_crosses_page(a, n))
+        mmu_probe_any(m, m->index, a, n, MMU_READ);
     for (unsigned i = 0, k; i < n; i += k) {
         u64 v;
 
         k = piece(a + i, n - i);
-        v = read_in_page(m, m->index, a + i, k);
+        v = mmu_read_in_page(m, m->index, a + i, k);
         memcpy((u8 *)to + i, &v, k);
     }
-    watch(m, a, n, MMU_READ);
+    mmu_watch(m, a, n, MMU_READ);
 }
 
 void mmu_write_bytes(struct mmu *m, gla_t a, const void *from, unsigned n, const void *where)
 {
     m->where = where;
-    probe_any(m, m->index, a, n, MMU_WRITE);
+    mmu_probe_any(m, m->index, a, n, MMU_WRITE);
     for (unsigned i = 0, k; i < n; i += k) {
         u64 v = 0;
 
         k = piece(a + i, n - i);
         memcpy(&v, (const u8 *)from + i, k);
-        write_in_page(m, m->index, a + i, k, v);
+        mmu_write_in_page(m, m->index, a + i, k, v);
     }
-    watch(m, a, n, MMU_WRITE);
+    mmu_watch(m, a, n, MMU_WRITE);
 }
 
 u64 mmu_sys_read(struct mmu *m, gla_t a, unsigned size, const void *where)
@@ -611,7 +447,7 @@ void mmu_sys_write(struct mmu *m, gla_t a, unsigned size, u64 value, const void 
 void mmu_sys_probe(struct mmu *m, gla_t a, unsigned size, enum mmu_access access, const void *where)
 {
     m->where = where;
-    probe_any(m, MMU_SUPER, a, size, access);
+    mmu_probe_any(m, MMU_SUPER, a, size, access);
 }
 
 /* The set for an access of a level: as now when it is the present one, else without AC's privilege. */
@@ -623,7 +459,7 @@ static unsigned set_of(const struct mmu *m, bool user)
 void mmu_as_probe(struct mmu *m, bool user, gla_t a, unsigned size, enum mmu_access access, const void *where)
 {
     m->where = where;
-    probe_any(m, set_of(m, user), a, size, access);
+    mmu_probe_any(m, set_of(m, user), a, size, access);
 }
 
 u64 mmu_as_read(struct mmu *m, bool user, gla_t a, unsigned size, const void *where)
@@ -639,11 +475,11 @@ void mmu_as_write(struct mmu *m, bool user, gla_t a, unsigned size, u64 value, c
 }
 
 /* Translate for a system read of `size` bytes, and trace them for the kind. NULL host: not RAM. */
-static void translate(struct mmu *m, gla_t a, unsigned size, enum mmu_access access, enum trace_kind kind, struct place *at)
+static void translate(struct mmu *m, gla_t a, unsigned size, enum mmu_access access, enum trace_kind kind, struct mmu_place *at)
 {
     do
         resolve(m, MMU_SUPER, a, size, access, at);
-    while (!put_off(m, at) && !settle(m, at, access & MMU_WRITE));
+    while (!put_off(m, at) && !mmu_settle(m, at, access & MMU_WRITE));
     if (at->host && m->dir &&
         (directory_derive(m->p, kind, at->w.gpa, size) < 0 || mmu_check_fails(m, at->w.gpa >> 12, RIGHT_READ)))
         mmu_miss(m);
@@ -651,7 +487,7 @@ static void translate(struct mmu *m, gla_t a, unsigned size, enum mmu_access acc
 
 gpa_t mmu_sys_translate(struct mmu *m, gla_t a, enum mmu_access access, const void *where)
 {
-    struct place at;
+    struct mmu_place at;
 
     m->where = where;
     translate(m, a, 16, access, TRACE_DESC, &at);
@@ -660,7 +496,7 @@ gpa_t mmu_sys_translate(struct mmu *m, gla_t a, enum mmu_access access, const vo
 
 gpa_t mmu_sys_monitor(struct mmu *m, gla_t a, const void *where)
 {
-    struct place at;
+    struct mmu_place at;
 
     m->where = where;
     translate(m, a, 1, MMU_READ, TRACE_WATCH, &at);

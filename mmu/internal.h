@@ -6,6 +6,7 @@
 #ifndef MMU_INTERNAL_H
 #define MMU_INTERNAL_H
 
+#include "mmu/check.h"
 #include "mmu/mmu.h"
 #include "mmu/physmem.h"
 #include "trace/directory.h"
@@ -102,5 +103,62 @@ static inline bool mmu_is_canonical(gla_t a)
 {
     return (u64)((i64)(a << 16) >> 16) == a;
 }
+
+/* ---- access.c: one access within a page; rmw.c builds on it ---- */
+
+/* Where one access within a page goes. */
+struct mmu_place {
+    struct walk w;
+    u8 *host;                   /* RAM */
+    const struct io_region *io; /* else a device, or neither: nothing there */
+    bool local;                 /* the vCPU's own APIC page */
+    bool watched;               /* RAM with read traces: nothing is cached, reads are reported */
+    bool lined;                 /* RAM ordered by line: its lines are locked for this instruction, nothing is cached */
+};
+
+static inline bool mmu_crosses_page(gla_t a, unsigned size)
+{
+    return (a & 0xfff) + size > 0x1000;
+}
+
+static inline unsigned mmu_left_in_page(gla_t a)
+{
+    return 0x1000 - (unsigned)(a & 0xfff);
+}
+
+static inline struct tlb_entry *mmu_tlb_hit(struct mmu *m, unsigned set, gla_t a, bool write)
+{
+    struct tlb_entry *e = &m->sets[set][mmu_tlb_slot(a)];
+
+    return (write ? e->wtag : e->rtag) == (a & MMU_PAGE_MASK) ? e : NULL;
+}
+
+static inline void mmu_check_alignment(struct mmu *m, gla_t a, unsigned size, unsigned set)
+{
+    if (unlikely(m->align_check) && set == MMU_USER && size <= 16 && (a & (size - 1)))
+        m->escape(m->owner, MMU_ESCAPE_ALIGN);
+}
+
+static inline void mmu_watch(struct mmu *m, gla_t a, unsigned size, enum mmu_access access)
+{
+    if (unlikely(m->watch_data))
+        m->watch(m->owner, a, size, access);
+}
+
+static inline bool mmu_may_cache(const struct mmu *m, const struct mmu_place *at)
+{
+    return !m->watch_data && !at->lined && !at->watched && !(m->check && m->check->cacheless);
+}
+
+/* What an access that has been resolved still owes before it is made: accessed and dirty bits. False: a page table has
+ * changed under us, resolve again. */
+bool mmu_settle(struct mmu *m, const struct mmu_place *at, bool write);
+/* Make sure that the coming access, in one page or two, neither faults nor misses. */
+void mmu_probe_any(struct mmu *m, unsigned set, gla_t a, unsigned size, enum mmu_access access);
+/* Resolve a write to RAM and settle its grant; leaves the entry locked if the result is WRITE_LOCKED. */
+enum write_grant mmu_grant_write(struct mmu *m, unsigned set, gla_t a, unsigned size, u64 value, bool update,
+                                 struct mmu_place *at);
+u64 mmu_read_in_page(struct mmu *m, unsigned set, gla_t a, unsigned size);
+void mmu_write_in_page(struct mmu *m, unsigned set, gla_t a, unsigned size, u64 value);
 
 #endif
