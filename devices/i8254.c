@@ -52,6 +52,14 @@ static void settle(struct pit_channel *c, u64 now)
     c->next_count = 0;
 }
 
+/* Have the present period begin where it does, not some periods earlier: a new count waits for its end. */
+static void begin_at_period(struct pit_channel *c, u64 now)
+{
+    u64 passed = elapsed(c, now);
+
+    c->start += passed - passed % c->count;
+}
+
 static bool output(const struct pit_channel *c, u64 now)
 {
     u64 d = elapsed(c, now);
@@ -146,9 +154,12 @@ static void load_count(struct pit_channel *c, u16 raw, u64 now)
         else
             c->count = count;
     } else if (is_periodic(c) && c->loaded) {
-        c->next_count = c->running ? count : 0;
-        if (!c->running)
+        if (c->running) {
+            begin_at_period(c, now);
+            c->next_count = count;
+        } else {
             c->count = count;
+        }
     } else {
         c->count = count;
         c->start = now;

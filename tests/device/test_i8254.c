@@ -132,6 +132,27 @@ static void mode2_takes_new_count_at_end_of_period(void)
     fixture_end(&f);
 }
 
+/* The same when many periods have passed since the first count. */
+static void a_new_count_waits_for_the_present_period(void)
+{
+    begin();
+    control(0x34);
+    count(0, 1000);
+    at_tick(10300);
+    count(0, 300);
+    CU_ASSERT_EQUAL(latched(0), 700);
+    irq.rises = 0;
+    at_tick(10999);
+    CU_ASSERT_EQUAL(latched(0), 1);
+    CU_ASSERT_EQUAL(irq.rises, 0);
+    at_tick(11000);
+    CU_ASSERT_EQUAL(latched(0), 300);
+    CU_ASSERT_EQUAL(irq.rises, 1);
+    at_tick(11300);
+    CU_ASSERT_EQUAL(irq.rises, 2);
+    fixture_end(&f);
+}
+
 static void mode3_counts_by_two_and_halves(void)
 {
     begin();
@@ -312,6 +333,7 @@ static void late_timer_coalesces_and_keeps_phase(void)
 
 TEST_SUITE(i8254, TEST(mode0_rises_once_at_terminal_count), TEST(mode0_first_byte_stops_the_count),
            TEST(mode2_divides_and_never_drifts), TEST(mode2_takes_new_count_at_end_of_period),
+           TEST(a_new_count_waits_for_the_present_period),
            TEST(mode3_counts_by_two_and_halves), TEST(mode4_strobes_once),
            TEST(mode1_waits_for_the_gate), TEST(gate_pauses_mode0_and_port61_shows_out),
            TEST(refresh_bit_toggles), TEST(latch_holds_until_read_and_ignores_second),
