@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A vCPU's lifetime and its connections: what is dropped when a hold is lost, how its APIC page, ports, clock and
- * entropy are reached, its digest.
+ * entropy are reached.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -242,37 +242,4 @@ void vcpu_destroy(struct vcpu *v)
     mmu_destroy(&v->mmu);
     ipi_box_destroy(&v->p);
     participant_destroy(&v->p);
-}
-
-/* ---- Digest --------------------------------------------------------------------------------------------------------- */
-
-static u64 fold(u64 h, u64 x)
-{
-    h = (h ^ x) * 0x9fb21c651e98df25u;
-    return h ^ h >> 29;
-}
-
-u64 vcpu_digest(const struct vcpu *v)
-{
-    u64 h = v->id + 1;
-
-    for (unsigned i = 0; i < 16; i++)
-        h = fold(h, v->r[i]);
-    h = fold(fold(h, v->rip), vcpu_flags(v));
-    for (unsigned i = 0; i <= SEG_TR; i++)
-        h = fold(fold(fold(h, v->seg[i].sel | (u64)v->seg[i].limit << 32), v->seg[i].base), v->seg[i].usable);
-    h = fold(fold(fold(fold(fold(h, v->cr0), v->cr2), v->cr3), v->cr4), v->efer);
-    h = fold(fold(fold(fold(h, v->gdt.base), v->gdt.limit), v->idt.base), v->idt.limit);
-    for (unsigned i = 0; i < 4; i++)
-        h = fold(h, v->dr[i]);
-    h = fold(fold(fold(h, v->dr6), v->dr7), v->xcr0);
-    for (unsigned i = 0; i < 8; i++)
-        h = fold(fold(h, v->fpu.st[i].mant), v->fpu.st[i].se);
-    h = fold(h, v->fpu.top | v->fpu.tag << 8 | (u64)v->fpu.cw << 16 | (u64)v->fpu.sw << 32);
-    for (unsigned i = 0; i < 16; i++)
-        h = fold(fold(h, v->fpu.xmm[i].q[0]), v->fpu.xmm[i].q[1]);
-    h = fold(fold(fold(fold(h, v->fpu.mxcsr), v->star), v->lstar), v->cstar);
-    h = fold(fold(fold(fold(h, v->sfmask), v->kernel_gs_base), v->tsc_aux), v->tsc_offset);
-    h = fold(h, v->cpl | v->shadow << 8 | v->nmi_blocked << 9 | v->nmi_pending << 10 | (u64)v->activity << 16);
-    return lapic_digest(v, h);
 }

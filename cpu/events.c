@@ -11,6 +11,7 @@
 
 #include "cpu/check.h"
 #include "cpu/debug.h"
+#include "cpu/digest.h"
 #include "cpu/exec.h"
 #include "cpu/lapic.h"
 #include "cpu/monitor.h"

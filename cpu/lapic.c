@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "cpu/digest.h"
 #include "cpu/lapic_internal.h"
 
 int lapic_create(struct vcpu *v, struct apic_map *map)
@@ -319,25 +320,18 @@ void lapic_send_ipi(struct vcpu *v, u64 icr)
         lapic_accept(v, &msg);
 }
 
-/* --- Digest
- * ---------------------------------------------------------------------------------------- */
-
-static u64 fold(u64 digest, u64 value)
-{
-    digest = (digest ^ value) * 0x9e3779b97f4a7c15u;
-    return digest ^ digest >> 29;
-}
+/* ---- Digest ---------------------------------------------------------------------------------------------------------- */
 
 u64 lapic_digest(const struct vcpu *v, u64 seed)
 {
     const struct lapic *l = v->lapic;
 
     for (unsigned i = 0; i < 8; i++)
-        seed = fold(fold(seed, l->irr[i] | (u64)l->isr[i] << 32), l->tmr[i]);
+        seed = digest_fold(digest_fold(seed, l->irr[i] | (u64)l->isr[i] << 32), l->tmr[i]);
     for (unsigned i = 0; i < LVT_COUNT; i++)
-        seed = fold(seed, l->lvt[i]);
-    seed = fold(fold(seed, l->icr), l->svr | (u64)l->dfr << 32);
-    seed = fold(seed, l->ldr | (u64)l->tpr << 8 | (u64)l->lint0 << 16 | (u64)l->extint << 17);
-    seed = fold(fold(seed, l->esr | (u64)l->errors << 32), l->divide | (u64)l->initial << 32);
-    return fold(fold(fold(seed, l->deadline), v->tsc_deadline), v->apic_base);
+        seed = digest_fold(seed, l->lvt[i]);
+    seed = digest_fold(digest_fold(seed, l->icr), l->svr | (u64)l->dfr << 32);
+    seed = digest_fold(seed, l->ldr | (u64)l->tpr << 8 | (u64)l->lint0 << 16 | (u64)l->extint << 17);
+    seed = digest_fold(digest_fold(seed, l->esr | (u64)l->errors << 32), l->divide | (u64)l->initial << 32);
+    return digest_fold(digest_fold(digest_fold(seed, l->deadline), v->tsc_deadline), v->apic_base);
 }

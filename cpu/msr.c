@@ -11,6 +11,7 @@
 
 #include "cpu/cpuid.h"
 #include "cpu/debug.h"
+#include "cpu/digest.h"
 #include "cpu/exec.h"
 #include "cpu/lapic.h"
 #include "cpu/run.h"
@@ -167,6 +168,20 @@ static bool set_mc_bank(struct vcpu *v, u32 index, u64 value)
     return (index & 3) == 0 || (index & 3) == 3 || value == 0;
 }
 
+/* --- Performance counters ----------------------------------------------------------------------- */
+
+/* Four event selectors, then four 48-bit counters, as on every AMD processor since the K7. DEVIATION: they count nothing. */
+static u64 get_perf(struct vcpu *v, u32 index)
+{
+    return v->perf[index - 0xc0010000];
+}
+
+static bool set_perf(struct vcpu *v, u32 index, u64 value)
+{
+    v->perf[index - 0xc0010000] = index & 4 ? value & mask64(48) : value;
+    return true;
+}
+
 /* --- EFER --------------------------------------------------------------------------------------- */
 
 static u64 get_efer(struct vcpu *v, u32 index)
@@ -314,6 +329,34 @@ const char *msr_name(u32 index)
     return NULL;
 }
 
+static u64 fold_row(u64 h, const u64 *row, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        h = digest_fold(h, row[i]);
+    return h;
+}
+
+u64 msr_digest(const struct vcpu *v, u64 h)
+{
+#define MSR(i, name, get, set)
+#define MSR_FIELD(i, name, field, mask) h = digest_fold(h, v->field);
+#define MSR_CANON(i, name, field) h = digest_fold(h, v->field);
+#define MSR_CONST(i, name, val)
+#define MSR_RANGE(first, last, name, get, set)
+#include "cpu/msr.def"
+#undef MSR
+#undef MSR_FIELD
+#undef MSR_CANON
+#undef MSR_CONST
+#undef MSR_RANGE
+    h = digest_fold(digest_fold(digest_fold(h, v->efer), v->pat), v->mtrr_def_type);
+    h = digest_fold(digest_fold(digest_fold(h, v->tsc_aux), v->tsc_offset), v->tsc_adjust);
+    h = fold_row(h, v->mtrr_fixed, ARRAY_SIZE(v->mtrr_fixed));
+    h = fold_row(h, v->mtrr_var, ARRAY_SIZE(v->mtrr_var));
+    h = fold_row(h, v->mc_ctl, ARRAY_SIZE(v->mc_ctl));
+    return fold_row(h, v->perf, ARRAY_SIZE(v->perf));
+}
+
 void msr_reset(struct vcpu *v)
 {
     v->efer = v->star = v->lstar = v->cstar = v->sfmask = v->kernel_gs_base = v->tsc_aux = 0;
@@ -322,10 +365,10 @@ void msr_reset(struct vcpu *v)
     v->mtrr_def_type = 0;
     memset(v->mtrr_fixed, 0, sizeof(v->mtrr_fixed));
     memset(v->mtrr_var, 0, sizeof(v->mtrr_var));
-    v->misc_enable = 0;
     v->tsc_deadline = v->tsc_adjust = v->debugctl = 0;
     v->mcg_status = v->mcg_ctl = 0;
     memset(v->mc_ctl, 0, sizeof(v->mc_ctl));
+    memset(v->perf, 0, sizeof(v->perf));
     v->hwcr = 1u << 24; /* TscFreqSel: the TSC counts at the nominal frequency */
     v->syscfg = v->top_mem = v->top_mem2 = v->nb_cfg = 0;
     v->ls_cfg = v->ic_cfg = v->dc_cfg = v->bu_cfg = 0;

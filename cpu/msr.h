@@ -13,6 +13,8 @@ bool msr_read(struct vcpu *v, u32 index, u64 *value);
 bool msr_write(struct vcpu *v, u32 index, u64 value);
 /* Its name; NULL: no such MSR. */
 const char *msr_name(u32 index);
+/* Fold those that hold a value of their own into a digest. Not the local APIC's: lapic_digest(). */
+u64 msr_digest(const struct vcpu *v, u64 h);
 /* Values at power-on. */
 void msr_reset(struct vcpu *v);
 

@@ -58,9 +58,6 @@ void vcpu_lapic_msr_write(struct vcpu *v, u32 index, u64 value);
 /* Run until env->stop or the end of the replay. The thread of vCPU v. */
 void vcpu_run(struct vcpu *v);
 
-/* 64-bit digest of the architectural state. Owner, or nobody runs. */
-u64 vcpu_digest(const struct vcpu *v);
-
 /* Kick v and wake it if it sleeps. Any thread. */
 void vcpu_poke(struct vcpu *v);
 

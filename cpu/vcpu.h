@@ -132,13 +132,14 @@ struct vcpu {
     struct fpu fpu __attribute__((aligned(16)));
 
     /* MSRs with storage of their own (msr.def names them all). */
-    u64 star, lstar, cstar, sfmask, kernel_gs_base, tsc_aux, pat, apic_base, misc_enable;
+    u64 star, lstar, cstar, sfmask, kernel_gs_base, tsc_aux, pat, apic_base;
     u64 sysenter_cs, sysenter_esp, sysenter_eip;
     u64 mtrr_def_type, mtrr_fixed[11], mtrr_var[16];
     u64 tsc_offset;       /* guest TSC = clock ticks + offset */
     u64 tsc_deadline;
     u64 tsc_adjust, debugctl, mcg_status, mcg_ctl, mc_ctl[4];
     u64 hwcr, syscfg, top_mem, top_mem2, nb_cfg, de_cfg, ls_cfg, ic_cfg, dc_cfg, bu_cfg; /* AMD's C001_xxxx */
+    u64 perf[8]; /* event selectors, counters */
 
     u32 key;              /* KEY_* bits (cpu/block.h) of the present mode */
     u8 cpl;
@@ -153,7 +154,7 @@ struct vcpu {
     u8 activity;          /* enum cpu_activity */
     u64 pending_db;       /* DR6 bits of traps owed at this boundary */
     bool step_tf;         /* TF was set when the present instruction began (cpu/debug.c) */
-    bool rf_loaded;       /* the present instruction loaded RF (IRET, task switch), so RF stays */
+    bool rf_loaded;       /* RF stays: the present instruction loaded it (IRET, task switch), or is a REP that goes on */
     bool fault_pending;   /* `fault` has to be delivered at this boundary (a task switch ended in it) */
     struct exception fault;
     u64 monitor_gpa;      /* armed MONITOR line, ~0: none */

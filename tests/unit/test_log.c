@@ -242,7 +242,7 @@ static void foreign_and_malformed(void)
     refuses((const u8 *)"\177ELF\2\1\1aaaaaaaaaaaaaaaaaaaaa", 30, "not a log");
     refuses(bytes, 19, "not a log");
     n = make_header(b, LOG_VERSION + 1, "", 0);
-    refuses(b, n, "version 2");
+    refuses(b, n, "version 3");
     n = make_header(b, LOG_VERSION, "\5\0ab", 4); /* longer than the body */
     refuses(b, n, "malformed");
     n = make_header(b, LOG_VERSION, "\2\0ab\1", 5); /* half a length */

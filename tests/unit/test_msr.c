@@ -17,7 +17,8 @@ static struct vcpu *start(void)
 static void storage(void)
 {
     static const u32 plain[] = {0x174, 0x175, 0x176, 0x200, 0x20f, 0xc0000081, 0xc0000082, 0xc0000083, 0xc0000100,
-                                0xc0000101, 0xc0000102, 0xc0000103, 0xc001001f, 0xc0011029, 0x400, 0x17b};
+                                0xc0000101, 0xc0000102, 0xc0000103, 0xc001001f, 0xc0011029, 0x400, 0x17b,
+                                0xc0010000, 0xc0010007};
     struct vcpu *v = start();
     u64 value;
 
