@@ -2,7 +2,8 @@
 /*
  * Loading a guest: the memory map, finding out which boot protocol a kernel wants, and what the two
  * protocols share (see load.h, load_protocol.h). There is no firmware: what it would have left
- * behind and kernels still look at, the first words of the BIOS data area, is written here.
+ * behind and kernels still look at is written here: the first words of the BIOS data area, and
+ * interrupt vectors for those that go back to real mode to ask a BIOS (Xen does).
  *
  * Memory map as e820 reports it (ACPI §15): conventional memory to 639 KiB, then the extended BIOS
  * data area; nothing at 640 to 960 KiB; 960 KiB to 1 MiB reserved for firmware; RAM to at most 3
@@ -127,6 +128,42 @@ static void write_bios_data(const struct load_request *rq)
     rq->write(rq->ctx, LOAD_EBDA, &ebda_kib, 1);
 }
 
+/* Real mode's interrupt vectors. Every BIOS function fails as one that is not there does (AH = 86h, carry); hardware
+ * interrupts are ended at the controllers; exceptions, and the vectors that software may hook, return. */
+static void write_vectors(const struct load_request *rq)
+{
+    static const u8 fails[] = {0x55,                   /* push bp */
+                               0x89, 0xe5,             /* mov  bp, sp */
+                               0x80, 0x4e, 0x06, 0x01, /* or   byte [bp+6], 1: CF of the caller */
+                               0x5d,                   /* pop  bp */
+                               0xb4, 0x86,             /* mov  ah, 86h */
+                               0xcf};                  /* iret */
+    static const u8 ends[] = {0x50,                    /* push ax */
+                              0xb0, 0x20,              /* mov  al, 20h */
+                              0xe6, 0xa0,              /* out  0a0h, al: second controller */
+                              0xe6, 0x20,              /* out  20h, al: first controller */
+                              0x58,                    /* pop  ax */
+                              0xcf};                   /* iret */
+    enum { FAILS = LOAD_HANDLERS, ENDS = FAILS + 16, ENDS_FIRST = ENDS + 16, RETURNS = ENDS + 8 };
+    u8 vectors[256 * 4];
+
+    for (unsigned n = 0; n < 256; n++) {
+        bool ignored = n < 8 || n == 0x1b || n == 0x1c || n == 0x4a;
+        gpa_t handler = n >= 8 && n < 16                  ? ENDS_FIRST
+                        : (n & 0xf8) == 0x70              ? ENDS
+                        : ignored                         ? RETURNS
+                                                          : FAILS;
+
+        store_le16(vectors + 4 * n, (u16)(handler - LOAD_FIRMWARE));
+        store_le16(vectors + 4 * n + 2, LOAD_FIRMWARE >> 4);
+    }
+    rq->write(rq->ctx, 0, vectors, sizeof(vectors));
+    rq->write(rq->ctx, FAILS, fails, sizeof(fails));
+    rq->write(rq->ctx, ENDS, ends, sizeof(ends));
+    rq->write(rq->ctx, ENDS_FIRST, ends, 3);
+    rq->write(rq->ctx, ENDS_FIRST + 3, ends + 5, 4);
+}
+
 /* What a file that is no kernel seems to be, so that the message helps. */
 static const char *looks_like(const struct image *im)
 {
@@ -175,6 +212,7 @@ int load_guest(const struct load_request *rq, struct load_result *rs, char *err,
     if (rq->ram < MIB)
         return load_fail_memory(&e, rq, MIB, "any kernel");
     write_bios_data(rq);
+    write_vectors(rq);
     error = rs->kind == LOAD_LINUX ? load_linux(rq, rs, &e) : load_multiboot(rq, rs, &e);
     return error;
 }

@@ -20,6 +20,7 @@
 /* The legacy hole: the extended BIOS data area, video memory, option ROMs, firmware. */
 #define LOAD_EBDA 0x9fc00u
 #define LOAD_FIRMWARE 0xf0000u /* RSDP and tables may be from here to 1 MiB */
+#define LOAD_HANDLERS 0xfff00u /* of real mode's interrupt vectors */
 #define LOAD_HOLE_END 0x100000u
 
 enum load_kind { LOAD_UNKNOWN, LOAD_LINUX, LOAD_MULTIBOOT };

@@ -12,6 +12,7 @@
 
 #include "src/load.h"
 #include "src/load_images.h"
+#include "tests/lib/bare.h"
 #include "tests/lib/suite.h"
 
 #define MIB ((u64)1 << 20)
@@ -98,6 +99,51 @@ static void map_has_acpi(void)
         found |= map.range[i].type == LOAD_ACPI && map.range[i].base == RAM - 65536 &&
                  map.range[i].size == 65536;
     CU_ASSERT_TRUE(found);
+}
+
+/* ---- what a BIOS would have left ---- */
+
+static void write_bare(void *ctx, u64 gpa, const void *from, u64 n)
+{
+    struct bare *b = ctx;
+
+    if (gpa + n <= MIB)
+        physmem_write(&b->mem, gpa, from, n);
+}
+
+/* A function that is not there says so; the handlers of hardware interrupts and hooks change nothing. */
+static void real_mode_vectors(void)
+{
+    static const u8 code[] = {0xcd, 0x13,       /* int 13h */
+                              0xcd, 0x08,       /* int 8 */
+                              0xcd, 0x70,       /* int 70h */
+                              0xcd, 0x1c,       /* int 1ch */
+                              0xf4};            /* hlt */
+    struct bare b;
+    struct vcpu *v;
+
+    begin(1024);
+    CU_ASSERT_FATAL(bare_create(&b, MIB, 0x8000, "x86-64-v2"));
+    memcpy(file, "\2\260\255\33\0\0\0\0\376\117\122\344", 12);
+    rq.ctx = &b;
+    rq.write = write_bare;
+    load_guest(&rq, &rs, err, sizeof(err));
+    physmem_write(&b.mem, 0x8000, code, sizeof(code));
+    v = b.v;
+    v->r[4] = 0x7000;
+    v->r[0] = 0x1234;
+    vcpu_set_flags(v, 2);
+    bare_run(&b, 7);
+    CU_ASSERT_EQUAL(v->rip, 2);
+    CU_ASSERT_EQUAL(v->r[0] & 0xffff, 0x8634);
+    CU_ASSERT_TRUE(vcpu_flags(v) & 1);
+    vcpu_set_flags(v, 2);
+    bare_run(&b, 100);
+    CU_ASSERT_EQUAL(v->rip, 9);
+    CU_ASSERT_EQUAL(v->r[0] & 0xffff, 0x8634);
+    CU_ASSERT_EQUAL(v->r[4] & 0xffff, 0x7000);
+    CU_ASSERT_FALSE(vcpu_flags(v) & 1);
+    bare_destroy(&b);
 }
 
 /* ---- Linux ---- */
@@ -575,7 +621,7 @@ static void images_of_a_replay(void)
 
 TEST_SUITE(load, TEST(map_is_ascending), TEST(map_has_acpi), TEST(linux_64),
            TEST(linux_maps_four_gib), TEST(linux_32), TEST(linux_ramdisk), TEST(linux_refusals),
-           TEST(linux_memory_too_small), TEST(linux_memory_too_small), TEST(multiboot_elf32),
+           TEST(linux_memory_too_small), TEST(real_mode_vectors), TEST(multiboot_elf32),
            TEST(multiboot_entry_is_physical), TEST(multiboot_modules), TEST(multiboot_elf64),
            TEST(multiboot_addresses), TEST(multiboot_refusals), TEST(digests),
            TEST(images_of_a_replay));
