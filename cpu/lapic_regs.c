@@ -7,6 +7,7 @@
  * times 16. What the modes forbid differs: an xAPIC access to nothing is an error in ESR, an x2APIC
  * one raises #GP(0) and changes nothing.
  */
+#include "cpu/cpuid.h"
 #include "cpu/lapic.h"
 #include "cpu/lapic_internal.h"
 
@@ -196,6 +197,8 @@ static void write_apic_base(struct vcpu *v, u64 value)
     u64 old = v->apic_base & modes, now = value & modes;
     u64 reserved = ~(mask64(LAPIC_PHYS_BITS) & MMU_PAGE_MASK) & ~(modes | APIC_BASE_BSP);
 
+    if (!cpu_has(v->model, FEAT_X2APIC))
+        reserved |= APIC_BASE_X2APIC;
     /* x2APIC mode without the enable bit is invalid; it is entered from xAPIC mode, and left by
      * disabling. */
     if ((value & reserved) || now == APIC_BASE_X2APIC || (now == modes && !old) ||
@@ -226,7 +229,8 @@ static u64 read_x2apic(struct vcpu *v, unsigned reg)
     return read_register(v, reg);
 }
 
-/* Bits that a write may have set; 0: EOI, ESR take nothing but 0; ~0 for what is refused before. */
+/* Bits that a write may have set, of which delivery status and remote IRR are read-only (kernels that hand the machine on, Xen and
+ * Linux among them, write them as ones); 0: EOI, ESR take nothing but 0; ~0 for what is refused before. */
 static u64 x2apic_writable(unsigned reg)
 {
     switch (reg) {
@@ -234,7 +238,10 @@ static u64 x2apic_writable(unsigned reg)
     case REG_SELF_IPI: return 0xff;
     case REG_SVR: return 0x3ff;
     case REG_ICR: return 0xffffffff000ccfffu;
-    case REG_LVT ... REG_LVT_ERROR: return lvt_writable[reg - REG_LVT] | 0x1000;
+    case REG_LVT + LVT_LINT0:
+    case REG_LVT + LVT_LINT1: return lvt_writable[LVT_LINT0] | 0x5000;
+    case REG_LVT ... REG_LVT + LVT_LINT0 - 1:
+    case REG_LVT_ERROR: return lvt_writable[reg - REG_LVT] | 0x1000;
     case REG_INITIAL: return 0xffffffff;
     case REG_DIVIDE: return 11;
     }

@@ -3,6 +3,7 @@
  * The local APIC: registers in both modes, priorities, EOI, sending to every kind of destination,
  * timer modes, errors.
  */
+#include "cpu/cpuid.h"
 #include "cpu/lapic.h"
 #include "cpu/lapic_internal.h"
 #include "tests/device/vcpus.h"
@@ -499,6 +500,9 @@ static void apic_base_transitions(void)
     CU_ASSERT_TRUE(refuses_write(0x1b, 0xfee00901));
     CU_ASSERT_TRUE(refuses_write(0x1b, BIT(50) | 0xfee00900));
     CU_ASSERT_TRUE(refuses_write(0x1b, 0xfee00500));
+    v->model = cpu_model_find("x86-64"); /* which has no x2APIC */
+    CU_ASSERT_TRUE(refuses_write(0x1b, 0xfee00d00));
+    v->model = cpu_model_find("x86-64-v2");
     CU_ASSERT_FALSE(refuses_write(0x1b, 0xfee00d00));
     CU_ASSERT_TRUE(refuses_write(0x1b, 0xfee00900));
     CU_ASSERT_EQUAL(v->apic_base, 0xfee00d00);
@@ -535,6 +539,10 @@ static void x2apic_registers(void)
     CU_ASSERT_TRUE(refuses_write(0x808, 0x100));
     CU_ASSERT_TRUE(refuses_write(0x80f, 0x400));
     CU_ASSERT_TRUE(refuses_write(0x832, BIT(32)));
+    CU_ASSERT_FALSE(refuses_write(0x835, 0x5700)); /* read-only bits are no reserved ones */
+    CU_ASSERT_EQUAL(lapic_msr_read(v, 0x835), 0x700);
+    CU_ASSERT_TRUE(refuses_write(0x835, 0x20700));
+    CU_ASSERT_TRUE(refuses_write(0x832, 0x4000));
     CU_ASSERT_TRUE(refuses_read(0x83f));
     CU_ASSERT_FALSE(refuses_write(0x83f, 0x66));
     CU_ASSERT_EQUAL(lapic_pending(v), 0x66);
