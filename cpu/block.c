@@ -392,7 +392,7 @@ static gla_t code_address(struct vcpu *v)
 
 /* j: the slot of lin in the jump table. After a change of generation it mostly still names the right block, which saves
  * the walk through a bucket. */
-static struct block *find_slow(struct vcpu *v, u32 key, gla_t lin, const struct jump *j, bool *first)
+static struct block *find_by_address(struct vcpu *v, u32 key, gla_t lin, const struct jump *j, bool *first)
 {
     struct block_cache *c = v->blocks;
     struct mmu_code code = mmu_fetch(&v->mmu, lin, first);
@@ -413,6 +413,25 @@ static struct block *find_slow(struct vcpu *v, u32 key, gla_t lin, const struct 
     if (b)
         discard(c, b);
     return make(v, key, &code, lin, first);
+}
+
+static bool is_beyond_limit(const struct vcpu *v, const struct block *b)
+{
+    return !vcpu_is_code64(v) && b->rip + b->len - 1 > v->seg[SEG_CS].limit;
+}
+
+/* A block that reaches beyond the code segment's limit gives way to one of a single instruction, and that one is #GP. The limit
+ * is not looked at again until the MMU's generation moves on, as it does whenever CS changes. */
+static struct block *find_slow(struct vcpu *v, u32 key, gla_t lin, const struct jump *j, bool *first)
+{
+    struct block *b = find_by_address(v, key, lin, j, first);
+
+    if (likely(!is_beyond_limit(v, b)))
+        return b;
+    b = find_by_address(v, key | KEY_STEP, lin, j, first);
+    if (is_beyond_limit(v, b))
+        vcpu_raise_err(v, VEC_GP, 0);
+    return b;
 }
 
 struct block *block_find(struct vcpu *v, u32 key, bool *first)

@@ -202,7 +202,7 @@ void sys_mov_to_dr(struct vcpu *v, const struct uop *u)
     if (dr == 6)
         v->dr6 = (value & DR6_TRAPS) | DR6_FIXED;
     else if (dr == 7)
-        v->dr7 = (value & 0xffff2bff) | DR7_FIXED;
+        v->dr7 = (value & DR7_WRITABLE) | DR7_FIXED;
     else
         v->dr[dr] = value;
     vcpu_update_mode(v);

@@ -226,6 +226,7 @@ int vcpu_create(struct vcpu *v, unsigned id, struct directory *dir, struct journ
     if (err)
         return err;
     v->mmu.owner = v;
+    v->mmu.huge = cpu_has(model, FEAT_PDPE1GB);
     v->mmu.escape = vcpu_mmu_escaped;
     v->mmu.locate = locate;
     v->mmu.local_read = local_read;

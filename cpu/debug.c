@@ -2,7 +2,8 @@
 /*
  * Breakpoints, single-stepping, RF (see debug.h).
  *
- * An instruction breakpoint compares the linear address of the instruction's first byte and is a fault; data and I/O breakpoints and
+ * An instruction breakpoint compares the linear address of the instruction's first byte and is a fault, which RF and the
+ * instruction before being MOV SS or POP SS hold off; data and I/O breakpoints and
  * single-stepping are traps, gathered in vcpu->pending_db and taken at the boundary behind the instruction. RF holds
  * instruction breakpoints off for one instruction; the trap of TF is decided by TF as it was when the instruction began.
  * With DEBUGCTL.BTF only taken branches trap.
@@ -44,17 +45,21 @@ static bool bp_overlaps(const struct vcpu *v, unsigned i, u64 a, unsigned size)
 bool debug_begin_insn(struct vcpu *v)
 {
     u64 linear = v->rip, hits = 0;
+    bool enabled = false;
 
     v->step_tf = v->rflags & FL_TF;
     v->rf_loaded = false;
-    if (v->rflags & FL_RF)
+    if ((v->rflags & FL_RF) || v->shadow_ss)
         return false;
     if (!vcpu_is_code64(v))
         linear = (u32)(linear + v->seg[SEG_CS].base);
-    for (unsigned i = 0; i < 4; i++)
-        if (bp_enabled(v, i) && bp_kind(v, i) == BP_EXEC && v->dr[i] == linear)
-            hits |= 1u << i;
-    if (!hits)
+    for (unsigned i = 0; i < 4; i++) {
+        if (bp_kind(v, i) != BP_EXEC || v->dr[i] != linear)
+            continue;
+        hits |= 1u << i;
+        enabled |= bp_enabled(v, i);
+    }
+    if (!enabled)
         return false;
     v->exc = (struct exception){.vector = VEC_DB, .dr6 = hits};
     return true;
@@ -86,7 +91,7 @@ bool debug_has_data(const struct vcpu *v)
     return false;
 }
 
-/* A breakpoint that is not enabled sets its bit as well when another one hits; only enabled ones make a trap. */
+/* A breakpoint that is not enabled sets its bit as well when another one hits (as above); only enabled ones make a trap. */
 static void note_hits(struct vcpu *v, u64 a, unsigned size, bool (*wanted)(unsigned kind, enum mmu_access access),
                       enum mmu_access access)
 {

@@ -242,13 +242,14 @@ static void event_of(const struct vcpu *v, const struct exception *e, struct eve
     ev->flags = e->software ? vcpu_flags(v) & ~(u32)FL_RF : flags_image(v, e);
 }
 
-/* CR2 and DR6 as the delivered exception wants them. */
+/* CR2 and DR6 as the delivered exception wants them. Only the breakpoint bits of DR6 are set and cleared; BD, BS and BT are the
+ * program's to clear (AMD APM vol. 2 §13.1.1.3). */
 static void commit_status(struct vcpu *v, const struct exception *e, const u64 *cr2)
 {
     if (cr2)
         v->cr2 = *cr2;
     if (e && e->vector == VEC_DB) {
-        v->dr6 = (v->dr6 & ~(u64)DR6_TRAPS) | e->dr6;
+        v->dr6 = (v->dr6 & ~(u64)DR6_BREAKPOINTS) | e->dr6;
         v->dr7 &= ~(u64)DR7_GD;
     }
 }

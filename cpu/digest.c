@@ -23,7 +23,7 @@ static u64 fold_fpu(u64 h, const struct fpu *f)
         h = digest_fold(digest_fold(h, f->st[i].mant), f->st[i].se);
     h = digest_fold(h, f->top | f->tag << 8 | (u64)f->cw << 16 | (u64)f->sw << 32 | (u64)f->opcode << 48);
     h = digest_fold(digest_fold(h, f->ip), f->dp);
-    h = digest_fold(h, f->cs | (u64)f->ds << 16 | (u64)f->mxcsr << 32);
+    h = digest_fold(digest_fold(h, f->cs | (u64)f->ds << 16 | (u64)f->mxcsr << 32), f->ferr);
     for (unsigned i = 0; i < 16; i++)
         h = digest_fold(digest_fold(h, f->xmm[i].q[0]), f->xmm[i].q[1]);
     return h;

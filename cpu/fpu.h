@@ -31,7 +31,8 @@ void fpu_set_control(struct fpu *f, u16 cw);
 u16 fpu_tag_word(const struct fpu *f);
 void fpu_set_tag_word(struct fpu *f, u16 word);
 
-/* A waiting x87 or MMX instruction, v->cur, found ES set: #MF with CR0.NE, else v->ferr and on. */
+/* A waiting x87 or MMX instruction, v->cur, found ES set: #MF with CR0.NE, else v->ferr and an escape, or
+ * on when that was done before. */
 void fpu_pending(struct vcpu *v);
 /* MMX usable? #UD for CR0.EM, #NM for CR0.TS, then pending x87 faults. */
 void fpu_check_mmx(struct vcpu *v);

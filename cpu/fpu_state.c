@@ -6,8 +6,10 @@
  * TOP and the tags live apart from the status word, because every instruction uses them. One tag
  * bit per physical register says "not empty"; the other values of the tag word are computed when it
  * is stored, as all CPUs since the 486 do. ES and B are kept equal, and equal to "an unmasked
- * exception bit is set". Intel SDM vol. 1 §8.1, vol. 3 §2.5 (CR0.EM, MP, TS, NE), table 9-1.
+ * exception bit is set". Intel SDM vol. 1 §8.1, appendix D (FERR#), vol. 3 §2.5 (CR0.EM,
+ * MP, TS, NE), table 9-1.
  */
+#include "cpu/escape.h"
 #include "cpu/exec.h"
 #include "cpu/x87.h"
 
@@ -32,6 +34,7 @@ void fpu_init(struct fpu *f)
     f->opcode = 0;
     f->ip = f->dp = 0;
     f->cs = f->ds = 0;
+    f->ferr = false;
 }
 
 static void update_summary(struct fpu *f)
@@ -39,6 +42,8 @@ static void update_summary(struct fpu *f)
     f->sw &= ~(SW_ES | SW_B);
     if (f->sw & ~f->cw & SW_EXCEPTIONS)
         f->sw |= SW_ES | SW_B;
+    else
+        f->ferr = false;
 }
 
 u16 fpu_status(const struct fpu *f)
@@ -78,12 +83,18 @@ void fpu_set_tag_word(struct fpu *f, u16 word)
         f->tag |= (u8)(((word >> 2 * i & 3) != 3) << i);
 }
 
+/* Without CR0.NE the first waiting instruction that meets the error asserts FERR# and is given up, so that the interrupt comes
+ * before it. From then until the error is cleared x87 instructions go on, as with IGNNE# asserted: what the handler asserts on a
+ * PC by writing to port 0xf0. DEVIATION: a processor whose interrupts are off would stay frozen. */
 void fpu_pending(struct vcpu *v)
 {
     if (v->cr0 & CR0_NE)
         vcpu_raise(v, VEC_MF);
-    if (v->ferr)
-        v->ferr(v);
+    if (!v->ferr || v->fpu.ferr)
+        return;
+    v->ferr(v);
+    v->fpu.ferr = true;
+    vcpu_rethrow(v, ESCAPE_FROZEN);
 }
 
 void fpu_check_x87(struct vcpu *v)

@@ -231,8 +231,6 @@ void help_popf(struct vcpu *v, const struct uop *u)
     }
     fl = (old & ~change) | (popped & change);
     fl &= ~(u32)FL_RF;
-    if (u->osize != 2 && !vcpu_is_v86(v))
-        fl &= ~(u32)(FL_VIF | FL_VIP);
     stack_set(v, u, ST_G, stack_get(v, u, ST_G) + u->osize);
     vcpu_set_flags(v, fl);
     if ((fl ^ old) & (FL_AC | FL_TF | FL_RF))

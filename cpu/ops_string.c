@@ -15,6 +15,7 @@
  * vol. 2 REP.
  */
 #include "cpu/block.h"
+#include "cpu/debug.h"
 #include "cpu/exec_int.h"
 #include "cpu/lift_int.h"
 #include "cpu/operand.h"
@@ -105,6 +106,7 @@ static void step_ins(struct vcpu *v, const struct uop *u)
     to = element(v, u, u->src, R_DI, MMU_WRITE);
     mmu_probe(&v->mmu, to, u->osize, MMU_WRITE, u);
     mmu_write(&v->mmu, to, u->osize, vcpu_port_read(v, port, u->osize), u);
+    debug_check_port(v, port, u->osize);
     advance(v, u, R_DI, 1);
 }
 
@@ -117,6 +119,7 @@ static void step_outs(struct vcpu *v, const struct uop *u)
     from = element(v, u, u->seg, R_SI, MMU_READ);
     mmu_probe(&v->mmu, from, u->osize, MMU_READ, u);
     vcpu_port_write(v, port, u->osize, mmu_read(&v->mmu, from, u->osize, u));
+    debug_check_port(v, port, u->osize);
     advance(v, u, R_SI, 1);
 }
 
@@ -378,6 +381,8 @@ void uop_rep_string(struct vcpu *v, const struct uop *u)
 
     v->cur = u;
     v->taken = 0;
+    if (ended && (u->aux == STR_INS || u->aux == STR_OUTS)) /* permission is needed to do nothing, too */
+        ioport_check(v, (u16)v->r[R_DX], u->osize);
     while (!stop) {
         u64 allowed = one ? 1 : 1 + vcpu_rep_allowance(v);
         u64 k = some_iterations(v, u, MIN(count, allowed), &ended);
@@ -393,5 +398,6 @@ void uop_rep_string(struct vcpu *v, const struct uop *u)
     } else {
         v->rip = vcpu_insn_rip(v, u);
         v->taken = 2;
+        v->rf_loaded = true; /* the instruction is not over: an instruction breakpoint on it stays off */
     }
 }

@@ -42,6 +42,7 @@ void uop_x87_fninit(struct vcpu *v, const struct uop *u)
 void uop_x87_fnclex(struct vcpu *v, const struct uop *u)
 {
     v->fpu.sw &= ~(SW_EXCEPTIONS | SW_SF | SW_ES | SW_B);
+    v->fpu.ferr = false;
     uop_next(v, u);
 }
 

@@ -244,6 +244,18 @@ static enum escape deliver_fault(struct vcpu *v)
     return ESCAPE_NONE;
 }
 
+/* An instruction that asserted FERR# was given up. That counts like a delivery, for the interrupt it causes comes to a position
+ * behind it. */
+static void freeze(struct vcpu *v, bool shadow, bool shadow_ss)
+{
+    v->shadow = shadow;
+    v->shadow_ss = shadow_ss;
+    v->single = false;
+    mmu_fetch_abandon(&v->mmu);
+    lines_release(&v->p, true);
+    vcpu_count_delivery(v);
+}
+
 /* Execute from the present boundary until the vCPU must look up. */
 static enum escape execute(struct vcpu *v)
 {
@@ -263,6 +275,10 @@ static enum escape execute(struct vcpu *v)
     unwind(v);
     if (v->mmu.watch_data)
         v->pending_db = pending_db; /* a breakpoint that was hit by what did not happen */
+    if (why == ESCAPE_FROZEN) {
+        freeze(v, shadow, shadow_ss);
+        return ESCAPE_NONE;
+    }
     check_escaped(v, why);
     if (v->p.n_lines)
         v->p.position = participant_icount(&v->p);

@@ -7,6 +7,7 @@
  * faults at the next fetch.
  * AMD APM vol. 3 SYSCALL, SYSRET, SYSENTER, SYSEXIT; vol. 2 §6.1.
  */
+#include "cpu/debug.h"
 #include "cpu/gate.h"
 #include "cpu/sys.h"
 
@@ -17,6 +18,17 @@ static void set_flat(struct segreg *s, u16 sel, unsigned type, unsigned dpl, boo
         .sel = sel, .usable = true, .type = DT_S | DT_ACCESSED | type, .dpl = dpl, .l = l, .db = !l, .g = true,
         .p = true, .limit = 0xffffffff,
     };
+}
+
+/* Where SYSCALL masks the flags and SYSRET restores them, TF counts as it is behind the instruction: a masked one owes no trap, a
+ * restored one owes it at once. */
+static void settle_tf(struct vcpu *v)
+{
+    v->step_tf = false;
+    if (!(v->rflags & FL_TF))
+        return;
+    v->pending_db |= DR6_BS;
+    v->debugctl &= ~(u64)DEBUGCTL_BTF;
 }
 
 static void set_level(struct vcpu *v, unsigned cpl, u64 rip)
@@ -38,6 +50,7 @@ void sys_syscall(struct vcpu *v, const struct uop *u)
         v->r[R_CX] = vcpu_next_rip(v, u);
         v->r[11] = vcpu_flags(v) & ~(u32)FL_RF;
         vcpu_set_flags(v, vcpu_flags(v) & ~(u32)(v->sfmask | FL_RF));
+        settle_tf(v);
     } else {
         rip = (u32)v->star;
         v->r[R_CX] = (u32)vcpu_next_rip(v, u);
@@ -58,10 +71,12 @@ void sys_sysret(struct vcpu *v, const struct uop *u)
         vcpu_raise(v, VEC_UD);
     if (!vcpu_is_pe(v) || v->cpl != 0)
         vcpu_raise_err(v, VEC_GP, 0);
-    if (vcpu_is_code64(v))
+    if (vcpu_is_code64(v)) {
         vcpu_set_flags(v, v->r[11] & 0x3c7fd7); /* RF = VM = 0 */
-    else
+        settle_tf(v);
+    } else {
         v->rflags |= FL_IF;
+    }
     set_flat(&v->seg[SEG_CS], (wide ? base + 16 : base) | 3, DT_CODE | DT_RW, 3, wide);
     v->seg[SEG_SS].sel = (base + 8) | 3;
     set_level(v, 3, rip);

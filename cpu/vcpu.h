@@ -78,6 +78,7 @@ struct fpu {
     u16 opcode;         /* last non-control instruction: opcode, and pointers */
     u64 ip, dp;
     u16 cs, ds;
+    bool ferr;          /* FERR# is asserted and was reported (fpu_pending) */
     union xmm xmm[16];
     u32 mxcsr;
 };
@@ -102,6 +103,7 @@ enum escape {
     ESCAPE_EXCEPTION, /* vcpu->exc holds it; nothing of the instruction has taken effect */
     ESCAPE_MISS,      /* mmu.missing holds the object; abandoned, acquire and start over */
     ESCAPE_CAREFUL,   /* must be run alone: again, as a block of one instruction */
+    ESCAPE_FROZEN,    /* asserted FERR#: again, behind a boundary at which the interrupt can be taken */
 };
 
 struct exception {
@@ -126,8 +128,8 @@ struct vcpu {
     u64 cr0, cr2, cr3, cr4, cr8, efer;
     u64 dr[4], dr6, dr7;
     u64 xcr0;
-    /* CR0.NE = 0 and an x87 fault is pending: raise FERR# (IRQ 13). May escape; may be called again until the guest
-     * clears the fault. NULL: nothing is connected. */
+    /* CR0.NE = 0 and an x87 fault is pending: raise FERR# (IRQ 13). May escape; called once for each time that the fault
+     * becomes pending. NULL: nothing is connected. */
     void (*ferr)(struct vcpu *v);
     struct fpu fpu __attribute__((aligned(16)));
 

@@ -3,8 +3,7 @@
  * How a PC reports x87 errors to systems that leave CR0.NE clear: FERR# sets a latch that drives ISA interrupt 13; any write
  * to port 0xf0 or 0xf1 clears it.
  *
- * DEVIATION: the write does not assert IGNNE#, so an error handler has to look at the x87 with non-waiting instructions
- * (FNSTENV, FNSAVE, FNCLEX) first, as all do; and the CPU runs on to the next interrupt boundary instead of freezing.
+ * A CPU asserts FERR# once for each error; what IGNNE# would tell it, it knows itself (fpu_pending() in cpu/fpu_state.c).
  * Intel SDM vol. 1 appendix D; PIIX4 datasheet, coprocessor error register.
  */
 #include "devices/fpu_error.h"

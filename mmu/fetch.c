@@ -40,7 +40,7 @@ struct mmu_code mmu_fetch(struct mmu *m, gla_t a, bool *first)
     if (r < 0 || (!r && mmu_owed_check(m, &w, false) < 0))
         mmu_miss(m);
     if (r)
-        mmu_page_fault(m, a, error | (user ? 4 : 0) | (m->nxe || m->smep ? 16 : 0));
+        mmu_page_fault(m, a, error | (user ? 4 : 0) | ((m->nxe && m->pae) || m->smep ? 16 : 0));
     code.gpa = w.gpa;
     code.host = physmem_host(m->mem, w.gpa);
     if (mmu_owed_check(m, &w, false) == 0) {
@@ -52,6 +52,7 @@ struct mmu_code mmu_fetch(struct mmu *m, gla_t a, bool *first)
             return code;
         }
     }
+    m->priv->large |= w.page_size > 4096;
     *e = (struct exec_entry){ (a & MMU_PAGE_MASK) | 1, w.gpa & MMU_PAGE_MASK, w.slot,
                               code.host ? code.host - (w.gpa & 0xfff) : NULL };
     return code;

@@ -21,6 +21,7 @@ int mmu_create(struct mmu *m, struct participant *p, struct physmem *mem, struct
     m->mem = mem;
     m->io = io;
     m->local_gpa = ~(u64)0;
+    m->huge = true;
     m->priv = calloc(1, sizeof(*m->priv));
     if (!m->priv)
         return -ENOMEM;

@@ -59,6 +59,7 @@ struct mmu {
     u8 index;               /* enum mmu_index of `tlb` */
     bool careful;           /* this instruction runs alone: effects on traced memory allowed */
     bool paging, pae, lma, wp, nxe, smep, smap, pge, pse;
+    bool huge;              /* there are 1 GiB pages; set by mmu_create(), cleared by the owner if the model has none */
     u64 cr3;
 
     /* The fault an escape reports; a missing right is noted in the participant. */

@@ -4,8 +4,9 @@
  * no effect. Accessed and dirty bits are written afterwards by whoever commits the access (mmu_owed_write), with a
  * compare-and-exchange against what was read, since other processors may write the slot meanwhile.
  *
- * PAE: the four page-directory-pointer entries are read at each walk rather than loaded at MOV CR3 (DEVIATION:
- * SDM vol. 3 §4.4.1 lets a processor keep them in registers until CR3 is written).
+ * PAE: the four page-directory-pointer entries are read at each walk, as AMD's processors do, rather than loaded at MOV CR3
+ * (DEVIATION: SDM vol. 3 §4.4.1 lets a processor keep them in registers until CR3 is written), and so a reserved bit in one is a
+ * page fault of whoever uses it (AMD APM vol. 2 §5.3.3, §5.6.1).
  */
 #include <errno.h>
 
@@ -17,6 +18,8 @@ enum { PTE_P = 1, PTE_W = 2, PTE_U = 4, PTE_A = 0x20, PTE_D = 0x40, PTE_PS = 0x8
 /* Physical addresses are 40 bits wide, as CPUID 0x80000008 says. */
 #define PTE_ADDRESS 0x000000fffffff000ull
 #define PTE_RESERVED_HIGH 0x000fff0000000000ull
+/* Of a PAE page-directory-pointer entry. */
+#define PDPTE_RESERVED 0xffffff00000001e6ull
 
 /* Read one slot. 0, or -EAGAIN: no read hold. */
 static int read_slot(struct mmu *m, u64 gpa, unsigned size, u64 *value)
@@ -142,6 +145,10 @@ static int walk_pae(struct mmu *m, gla_t a, struct walk *w, u32 *error)
     *error = 0;
     if (!(v & PTE_P))
         return 1;
+    if (v & PDPTE_RESERVED) {
+        *error = 9; /* P, RSVD */
+        return 1;
+    }
     w->slot = gpa;
     return walk_pd(m, a, w, v & PTE_ADDRESS, error);
 }
@@ -156,7 +163,7 @@ static int walk64(struct mmu *m, gla_t a, struct walk *w, u32 *error)
     if (r)
         return r;
     w->page_size = 1ull << 30;
-    r = step(m, w, (v & PTE_ADDRESS) + (a >> 30 & 511) * 8, 8, true, 0, &v, error);
+    r = step(m, w, (v & PTE_ADDRESS) + (a >> 30 & 511) * 8, 8, m->huge, m->huge ? 0 : PTE_PS, &v, error);
     if (r)
         return r;
     if (v & PTE_PS) {

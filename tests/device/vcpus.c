@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "cpu/cpuid.h"
 #include "cpu/lapic.h"
 #include "src/base/check.h"
 #include "trace/ipi_box.h"
@@ -22,6 +23,7 @@ void vcpus_begin(struct vcpus *s, struct fixture *f, unsigned n)
         participant_create(&v->p, i, NULL, journal_stream(&f->journal, 0));
         CHECK(ipi_box_create(&v->p) == 0);
         v->id = i;
+        v->model = cpu_model_find("x86-64-v2");
         s->v[i] = v;
     }
 }

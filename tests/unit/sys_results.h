@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The programs sys_prog32.S and sys_prog64.S and what they have to find.
+ * The system programs (sys_*32.S, sys_*64.S) and what they have to find.
  */
 #ifndef X86SIM_TESTS_SYS_RESULTS_H
 #define X86SIM_TESTS_SYS_RESULTS_H
@@ -14,7 +14,7 @@ struct sys_program {
     unsigned n_expected;
 };
 
-extern const struct sys_program sys_program32, sys_program64;
+extern const struct sys_program sys_prog32, sys_debug32, sys_seg32, sys_page32, sys_task32, sys_prog64, sys_more64;
 
 /* Run it and compare; with `misses`, every hold is missing at first (tests/lib/bare.h). Uses CUnit's assertions. */
 void sys_program_check(const struct sys_program *p, bool misses);

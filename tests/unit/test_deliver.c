@@ -9,12 +9,32 @@
 
 static void long_mode_program(void)
 {
-    sys_program_check(&sys_program64, false);
+    sys_program_check(&sys_prog64, false);
 }
 
 static void long_mode_program_restarts(void)
 {
-    sys_program_check(&sys_program64, true);
+    sys_program_check(&sys_prog64, true);
+}
+
+static void more_of_long_mode(void)
+{
+    sys_program_check(&sys_more64, false);
+}
+
+static void more_of_long_mode_restarts(void)
+{
+    sys_program_check(&sys_more64, true);
+}
+
+static void breakpoints_and_steps(void)
+{
+    sys_program_check(&sys_debug32, false);
+}
+
+static void breakpoints_and_steps_restart(void)
+{
+    sys_program_check(&sys_debug32, true);
 }
 
 /* Real mode: three words are pushed, IF and TF fall, the stack pointer wraps. */
@@ -101,5 +121,6 @@ static void shadows_and_nmi(void)
     bare_destroy(&b);
 }
 
-TEST_SUITE(deliver, TEST(long_mode_program), TEST(long_mode_program_restarts), TEST(real_mode_interrupt), TEST(triple_fault),
-           TEST(shadows_and_nmi));
+TEST_SUITE(deliver, TEST(long_mode_program), TEST(long_mode_program_restarts), TEST(more_of_long_mode),
+           TEST(more_of_long_mode_restarts), TEST(breakpoints_and_steps), TEST(breakpoints_and_steps_restart),
+           TEST(real_mode_interrupt), TEST(triple_fault), TEST(shadows_and_nmi));

@@ -300,7 +300,7 @@ static void count_ferr(struct vcpu *v)
 static void x87_availability(void)
 {
     static const u8 fld1[2] = {0xd9, 0xe8}, fwait[1] = {0x9b}, fnstsw[2] = {0xdf, 0xe0},
-                    fnop[2] = {0xd9, 0xd0};
+                    fnop[2] = {0xd9, 0xd0}, fnclex[2] = {0xdb, 0xe2};
     static const struct {
         u64 cr0;
         int x87, wait;
@@ -334,9 +334,23 @@ static void x87_availability(void)
     CU_ASSERT_EQUAL(v->r[R_AX] & 0xffff, SW_IE | SW_ES | SW_B);
     v->cr0 = CR0_PE;
     CU_ASSERT_EQUAL(fpu_fixture_step(fwait, 1), -1);
+    /* FERR# is asserted once for an error, and the instruction that met it is given up once. */
     v->ferr = count_ferr;
-    CU_ASSERT_EQUAL(fpu_fixture_step(fld1, 2), -1);
-    CU_ASSERT_EQUAL(ferr_calls, 1);
+    ferr_calls = 0;
+    for (unsigned errors = 1; errors <= 2; errors++) {
+        unsigned top = v->fpu.top;
+
+        CU_ASSERT_EQUAL(fpu_fixture_step(fld1, 2), -1);
+        CU_ASSERT_EQUAL(v->fpu.top, top);
+        CU_ASSERT_EQUAL(fpu_fixture_step(fld1, 2), -1);
+        CU_ASSERT_EQUAL(v->fpu.top, (top - 1) & 7);
+        CU_ASSERT_EQUAL(fpu_fixture_step(fwait, 1), -1);
+        CU_ASSERT_EQUAL(ferr_calls, errors);
+        CU_ASSERT_EQUAL(fpu_fixture_step(fnclex, 2), -1);
+        CU_ASSERT_EQUAL(fpu_fixture_step(fwait, 1), -1);
+        v->fpu.tag = 0;
+        fpu_set_status(&v->fpu, SW_IE);
+    }
     v->ferr = NULL;
     fpu_init(&v->fpu);
     fpu_defaults();

@@ -10,12 +10,42 @@
 
 static void protected_mode_program(void)
 {
-    sys_program_check(&sys_program32, false);
+    sys_program_check(&sys_prog32, false);
 }
 
 static void protected_mode_program_restarts(void)
 {
-    sys_program_check(&sys_program32, true);
+    sys_program_check(&sys_prog32, true);
+}
+
+static void limits_and_stacks(void)
+{
+    sys_program_check(&sys_seg32, false);
+}
+
+static void limits_and_stacks_restart(void)
+{
+    sys_program_check(&sys_seg32, true);
+}
+
+static void tasks(void)
+{
+    sys_program_check(&sys_task32, false);
+}
+
+static void tasks_restart(void)
+{
+    sys_program_check(&sys_task32, true);
+}
+
+static void legacy_paging(void)
+{
+    sys_program_check(&sys_page32, false);
+}
+
+static void legacy_paging_restarts(void)
+{
+    sys_program_check(&sys_page32, true);
 }
 
 #define GDT 0x1000u
@@ -90,5 +120,6 @@ static void shadow_drops_exact_range(void)
     bare_destroy(&b);
 }
 
-TEST_SUITE(segment, TEST(protected_mode_program), TEST(protected_mode_program_restarts), TEST(shadow_follows_memory),
-           TEST(shadow_drops_exact_range));
+TEST_SUITE(segment, TEST(protected_mode_program), TEST(protected_mode_program_restarts), TEST(limits_and_stacks),
+           TEST(limits_and_stacks_restart), TEST(tasks), TEST(tasks_restart), TEST(legacy_paging), TEST(legacy_paging_restarts),
+           TEST(shadow_follows_memory), TEST(shadow_drops_exact_range));
