@@ -113,9 +113,10 @@ void journal_flush(struct journal_stream *s, u64 pos)
     struct journal *j = s->j;
     int err;
 
-    if (j->mode != JOURNAL_RECORD || !s->buf || (!s->len && pos == s->complete))
+    if (j->mode != JOURNAL_RECORD || (!s->len && pos == s->complete))
         return;
-    err = log_append(j->writer, (u8)s->id, pos, s->buf, (u32)s->len);
+    /* That nothing happened up to pos is worth a chunk too, also before the first event. */
+    err = log_append(j->writer, (u8)s->id, pos, s->buf ? s->buf : (const u8 *)"", (u32)s->len);
     s->len = 0;
     s->complete = pos;
     if (err && !atomic_exchange(&j->failed, true))

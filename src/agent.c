@@ -94,9 +94,7 @@ void agent_take_input(struct machine *m)
     u8 bytes[16];
     size_t n;
 
-    if (!m->terminal)
-        return;
-    n = terminal_read(m->terminal, bytes, MIN(serial_room(m), sizeof(bytes)), &actions);
+    n = terminal_read(m->session->terminal, bytes, MIN(serial_room(m), sizeof(bytes)), &actions);
     for (size_t i = 0; i < n; i++)
         input_event(m, INPUT_SERIAL, bytes[i]);
     if (actions & TERMINAL_BREAK)

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cpu/block.h"
 #include "cpu/check.h"
@@ -18,6 +19,7 @@
 #include "src/base/memory.h"
 #include "src/base/msg.h"
 #include "src/host/host.h"
+#include "src/host/tty.h"
 #include "src/progress.h"
 #include "src/recording.h"
 #include "trace/ipi_box.h"
@@ -31,7 +33,8 @@ void machine_stop(struct machine *m, enum machine_end why, int status, bool forc
     if (m->env.replay && !force)
         return;
     pthread_mutex_lock(&m->end_lock);
-    if (m->end == END_NONE) {
+    /* A reset that starts the machine anew ends nothing: a signal or a key that comes right after it must not be lost. */
+    if (m->end == END_NONE || (force && machine_restarts(m))) {
         m->end = why;
         m->exit_status = status;
     }
@@ -64,19 +67,22 @@ static void on_serial_output(void *opaque, const u8 *bytes, size_t n)
 {
     struct machine *m = opaque;
 
-    if (!m->terminal || !n)
+    if (!m->session->terminal || !n)
         return;
     progress_begin_output(m->progress);
-    terminal_write(m->terminal, bytes, n);
+    terminal_write(m->session->terminal, bytes, n);
     progress_end_output(m->progress, bytes[n - 1]);
 }
 
 static void on_debug_output(void *opaque, const u8 *bytes, size_t n)
 {
     struct machine *m = opaque;
+    char text[512];
     bool broke;
 
-    output_write(&m->debugcon, bytes, n, &broke);
+    output_write(&m->session->debugcon, bytes, n, &broke);
+    if (broke && output_explain(&m->session->debugcon, text, sizeof(text)))
+        msg_error("%s; the run goes on without", text);
 }
 
 static void on_serial_room(void *opaque)
@@ -174,7 +180,7 @@ static void set_env(struct machine *m)
     m->env.io = &m->space;
     m->env.step = m->o->engine == OPT_ENGINE_STEP;
     m->env.replay = m->o->replay != NULL;
-    m->env.icount_limit = m->o->icount_limit ? m->o->icount_limit : ~(u64)0;
+    m->env.icount_limit = m->o->icount_limit ? m->o->icount_limit - m->session->executed : ~(u64)0;
     m->env.quantum = QUANTUM;
     m->env.pic_peek = on_pic_peek;
     m->env.pic_ack = on_pic_ack;
@@ -191,14 +197,14 @@ static int create_vcpus(struct machine *m)
 
     CHECK(model);
     for (unsigned i = 0; i < m->n_vcpus; i++) {
-        struct vcpu *v = memory_map_lazy(sizeof(*v));
+        struct vcpu *v = m->vcpu[i] = memory_map_lazy(sizeof(*v));
 
-        if (!v || vcpu_create(v, i, &m->dir, journal_stream(&m->journal, i), &m->mem, model, &m->env))
+        if (!v || vcpu_create(v, i, &m->dir, journal_stream(&m->journal, i), &m->mem, model, &m->env) ||
+            (m->dir.order && !v->p.rights))
             return -ENOMEM;
         if (m->o->check && check_start(v, m->o->check_one_in, m->env.step))
             return -ENOMEM;
         v->mmu.exact_io = m->o->sched == OPT_SCHED_SERIAL;
-        m->vcpu[i] = v;
         cpuid_set_count(v, m->n_vcpus);
     }
     return 0;
@@ -208,7 +214,7 @@ static int create_board(struct machine *m)
 {
     struct board_config c = {
         .space = &m->space, .vcpus = m->vcpu, .n_vcpus = m->n_vcpus,
-        .ram_low = m->mem.low, .ram_high = m->mem.high, .rtc_base = (i64)m->o->rtc_seconds,
+        .ram_low = m->mem.low, .ram_high = m->mem.high, .rtc_base = (i64)(m->o->rtc_seconds + m->session->elapsed_ns / 1000000000),
         .cpu_signature = CPUID_SIGNATURE, .opaque = m, .serial_output = on_serial_output,
         .serial_room = on_serial_room, .debug_output = on_debug_output, .poweroff = on_poweroff,
         .reset = on_reset, .exit = on_debug_exit, .timers_changed = on_timers_changed,
@@ -225,22 +231,25 @@ static void agent_drop(struct participant *p, u64 gfn, unsigned what)
     (void)what;
 }
 
-int machine_create(struct machine *m, const struct options *o, struct log_reader *reader, char *err, size_t n)
+int machine_create(struct machine *m, const struct options *o, struct session *session, struct log_reader *reader, char *err,
+                   size_t n)
 {
     bool serial = o->sched == OPT_SCHED_SERIAL && !o->replay;
     int rc;
 
     memset(m, 0, sizeof(*m));
     m->o = o;
+    m->session = session;
     m->n_vcpus = o->smp;
     pthread_mutex_init(&m->io_lock, NULL);
     pthread_mutex_init(&m->end_lock, NULL);
-    m->debugcon.fd = -1;
+    pthread_mutex_init(&m->start_lock, NULL);
     atomic_store(&m->timer_deadline, ~(u64)0);
     for (unsigned i = 0; i < PARTICIPANT_VCPUS_MAX; i++)
         atomic_store(&m->vcpu_deadline[i], ~(u64)0);
     recording_prepare(m, reader);
-    snprintf(err, n, "-m: %" PRIu64 " MiB cannot be had from the host", o->ram >> 20);
+    snprintf(err, n, "-m, -smp: the host has no memory for a machine of %" PRIu64 " MiB and %u processor%s; give less",
+             o->ram >> 20, o->smp, o->smp == 1 ? "" : "s");
     rc = physmem_create(&m->mem, o->ram);
     if (!rc)
         rc = directory_create(&m->dir, physmem_frames(&m->mem), m->n_vcpus, host_cpus(), &m->journal, o->record != NULL,
@@ -259,7 +268,7 @@ int machine_create(struct machine *m, const struct options *o, struct log_reader
     participant_create(&m->agent, PARTICIPANT_AGENT, &m->dir, journal_stream(&m->journal, PARTICIPANT_AGENT));
     m->agent.drop = agent_drop;
     m->agent.owner = m;
-    rc = create_vcpus(m);
+    rc = m->dir.order && !m->agent.rights ? -ENOMEM : create_vcpus(m);
     if (!rc)
         rc = create_board(m);
     if (!rc && serial)
@@ -367,11 +376,18 @@ int machine_load(struct machine *m, const struct load_images *images, char *err,
 
 /* ---- Running -------------------------------------------------------------------------------------------------------- */
 
+static void await_start(struct machine *m)
+{
+    pthread_mutex_lock(&m->start_lock);
+    pthread_mutex_unlock(&m->start_lock);
+}
+
 static void *vcpu_thread(void *arg)
 {
     struct vcpu *v = arg;
     struct machine *m = v->env->machine;
 
+    await_start(m);
     if (m->serial)
         serial_join(m, v);
     else
@@ -383,6 +399,7 @@ static void *vcpu_thread(void *arg)
 
 static void *agent_thread(void *arg)
 {
+    await_start(arg);
     agent_run(arg);
     return NULL;
 }
@@ -403,23 +420,16 @@ static void notify_agent(void *ctx)
     participant_wake(&m->agent);
 }
 
-static int open_terminal(struct machine *m)
+/* The guest may reset at the very last instruction that it was to execute. */
+static bool is_over_limit(const struct machine *m)
 {
-    struct terminal_config c = { .output = m->o->serial, .wants_input = !m->o->replay, .notify = notify_agent,
-                                 .ctx = m };
-    char err[256];
-    int rc = terminal_open(&m->terminal, &c, err, sizeof(err));
-
-    if (!rc)
-        rc = output_open(&m->debugcon, &m->o->debugcon, "-debugcon", err, sizeof(err));
-    if (rc)
-        msg_error("%s", err);
-    return rc;
+    return m->o->icount_limit && m->session->executed >= m->o->icount_limit;
 }
 
 bool machine_restarts(const struct machine *m)
 {
-    return m->end == END_RESET && m->exit_status == STATUS_OK && !m->o->no_reboot && !m->o->record && !m->o->replay;
+    return m->end == END_RESET && m->exit_status == STATUS_OK && !m->o->no_reboot && !m->o->record && !m->o->replay &&
+           !is_over_limit(m);
 }
 
 /* -check: did abandoned instructions leave traces? */
@@ -437,57 +447,105 @@ static bool is_unclean(const struct machine *m)
     return reports != 0;
 }
 
-static int report(struct machine *m)
+/* Why a live run ended, where the guest and the user do not know it already. */
+static void report_live(struct machine *m)
 {
-    if (is_unclean(m) && m->exit_status == STATUS_OK)
-        m->exit_status = STATUS_FAILED;
-    if (m->env.replay) {
-        recording_report(m);
-        return m->exit_status;
-    }
     switch (m->end) {
     case END_LIMIT:
-        msg_error("-icount-limit: stopped after %" PRIu64 " instructions", machine_icount(m));
+        msg_error("-icount-limit: stopped after %" PRIu64 " instructions", m->session->executed);
         break;
     case END_RESET:
         if (m->exit_status == STATUS_OK && m->o->record)
             msg_info("the guest reset the machine: the recording ends here");
         break;
+    case END_SIGNAL:
+        msg_info("ended by a signal: %s", strsignal(host_signals_pending()));
+        break;
     default:
         break;
     }
-    return atomic_load(&m->journal.failed) && m->exit_status == STATUS_OK ? STATUS_FAILED : m->exit_status;
+}
+
+/* Output that was lost is a failure, even if the guest ended before anybody could end it for that. */
+static void check_outputs(struct machine *m)
+{
+    char text[512];
+    int error = terminal_explain(m->session->terminal, text, sizeof(text));
+
+    if (error && error != -EPIPE && !m->env.replay)
+        msg_error("%s", text); /* a reader that went away knows; of a replay recording_report() tells */
+    if (!error)
+        error = output_explain(&m->session->debugcon, text, sizeof(text)); /* said when it happened */
+    if (error && m->exit_status == STATUS_OK)
+        m->exit_status = STATUS_FAILED;
+}
+
+static int report(struct machine *m)
+{
+    if (m->end == END_FAILED)
+        return m->exit_status; /* said already */
+    if (is_unclean(m) && m->exit_status == STATUS_OK)
+        m->exit_status = STATUS_FAILED;
+    check_outputs(m);
+    if (m->env.replay)
+        recording_report(m);
+    else
+        report_live(m);
+    /* A log that has no end is a failure whatever status the guest chose. */
+    return atomic_load(&m->journal.failed) && !m->env.replay ? STATUS_FAILED : m->exit_status;
+}
+
+/* Start the threads: they wait at the start until all are there. -errno: not all could be had; those that are there, *n
+ * vCPUs, will leave at once. */
+static int start_threads(struct machine *m, pthread_t *agent, bool *has_agent, unsigned *n)
+{
+    int rc = m->env.replay ? progress_start(&m->progress, m) : 0;
+
+    if (!rc)
+        rc = host_thread_start(agent, "agent", agent_thread, m);
+    *has_agent = !rc;
+    for (*n = 0; !rc && *n < m->n_vcpus; *n += !rc) {
+        char name[16];
+
+        snprintf(name, sizeof(name), "vcpu%u", *n);
+        rc = host_thread_start(&m->threads[*n], name, vcpu_thread, m->vcpu[*n]);
+    }
+    if (rc) {
+        machine_stop(m, END_FAILED, STATUS_FAILED, true);
+        msg_error("-smp: the host does not start the threads of %u processor%s: %s; give fewer", m->n_vcpus,
+                  m->n_vcpus == 1 ? "" : "s", strerror(-rc));
+    }
+    return rc;
+}
+
+static void run_threads(struct machine *m)
+{
+    pthread_t agent;
+    bool has_agent;
+    unsigned n;
+
+    atomic_store(&m->running, m->n_vcpus);
+    pthread_mutex_lock(&m->start_lock);
+    m->host_start_ns = m->journal.epoch = host_clock_ns();
+    start_threads(m, &agent, &has_agent, &n);
+    terminal_attach(m->session->terminal, notify_agent, m);
+    pthread_mutex_unlock(&m->start_lock);
+    for (unsigned i = 0; i < n; i++)
+        pthread_join(m->threads[i], NULL);
+    if (has_agent)
+        pthread_join(agent, NULL);
+    terminal_attach(m->session->terminal, NULL, NULL);
+    m->host_end_ns = host_clock_ns();
+    progress_stop(m->progress);
+    m->progress = NULL;
 }
 
 int machine_run(struct machine *m)
 {
-    pthread_t agent;
-
-    if (open_terminal(m)) {
-        m->exit_status = STATUS_USAGE;
-        return STATUS_USAGE;
-    }
-    m->host_start_ns = m->journal.epoch = host_clock_ns();
-    atomic_store(&m->running, m->n_vcpus);
-    if (m->env.replay)
-        CHECK(!progress_start(&m->progress, m));
-    CHECK(!host_thread_start(&agent, "agent", agent_thread, m));
-    for (unsigned i = 0; i < m->n_vcpus; i++) {
-        char name[16];
-
-        snprintf(name, sizeof(name), "vcpu%u", i);
-        CHECK(!host_thread_start(&m->threads[i], name, vcpu_thread, m->vcpu[i]));
-    }
-    for (unsigned i = 0; i < m->n_vcpus; i++)
-        pthread_join(m->threads[i], NULL);
-    pthread_join(agent, NULL);
-    m->host_end_ns = host_clock_ns();
-    progress_stop(m->progress);
-    m->progress = NULL;
+    run_threads(m);
     recording_finish(m);
-    terminal_close(m->terminal);
-    m->terminal = NULL;
-    output_close(&m->debugcon);
+    m->session->executed += machine_icount(m);
+    m->session->elapsed_ns += atomic_load(&m->journal.clock_max);
     if (m->o->stats)
         machine_print_stats(m);
     return report(m);

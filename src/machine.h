@@ -13,8 +13,7 @@
 #include "src/board_pc.h"
 #include "src/load_images.h"
 #include "src/options.h"
-#include "src/output.h"
-#include "src/terminal.h"
+#include "src/session.h"
 #include "trace/directory.h"
 
 /* Exit statuses (docs/x86sim.1). */
@@ -23,7 +22,7 @@ enum { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_DIVERGED = 3 }
 /* How a run ended. */
 enum machine_end {
     END_NONE, END_POWEROFF, END_RESET, END_EXIT, END_USER, END_SIGNAL, END_LIMIT, END_LOG, END_DIVERGED,
-    END_OUTPUT, END_LOG_CUT,
+    END_OUTPUT, END_LOG_CUT, END_FAILED,
 };
 
 struct machine {
@@ -37,14 +36,14 @@ struct machine {
     struct vcpu *vcpu[PARTICIPANT_VCPUS_MAX];
     unsigned n_vcpus;
     struct board board;
-    struct terminal *terminal;
-    struct output debugcon;
+    struct session *session;
 
     struct participant agent;
     _Atomic u64 timer_deadline;                       /* of the earliest device timer, ns */
     _Atomic u64 vcpu_deadline[PARTICIPANT_VCPUS_MAX]; /* of the local APIC timers */
     u64 next_flush;
     pthread_t threads[PARTICIPANT_VCPUS_MAX];
+    pthread_mutex_t start_lock; /* a thread begins when it can be had; held until all are there */
     _Atomic unsigned running;  /* vCPU threads that have not left */
 
     pthread_mutex_t end_lock;
@@ -57,12 +56,14 @@ struct machine {
     struct serial_sched *serial; /* --sched serial (src/serial.c) */
 };
 
-/* Build the machine. With o->replay, `reader` is its log. 0, or -errno and one line in err. */
-int machine_create(struct machine *m, const struct options *o, struct log_reader *reader, char *err, size_t n);
+/* Build the machine. With o->replay, `reader` is its log; the session need not be open yet. 0, or -errno and one line in
+ * err; machine_destroy() is due in any case. */
+int machine_create(struct machine *m, const struct options *o, struct session *session, struct log_reader *reader, char *err,
+                   size_t n);
 void machine_destroy(struct machine *m);
 /* Load the images into RAM and set up vCPU 0. 0, or -errno and one line in err. */
 int machine_load(struct machine *m, const struct load_images *images, char *err, size_t n);
-/* Run to the end. Returns the exit status; says on stderr what there is to say. */
+/* Run to the end, with an open session. Returns the exit status; says on stderr what there is to say. */
 int machine_run(struct machine *m);
 /* End the run for a reason; the first one counts. In a replay only what the log says ends it: ignored then unless
  * `force`. Any thread. */

@@ -2,7 +2,9 @@
 /*
  * The program: options, images, machine, exit status.
  */
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "src/base/msg.h"
 #include "src/host/host.h"
@@ -16,12 +18,27 @@ static const char *get_option(const void *ctx, const char *key)
     return log_option(ctx, key);
 }
 
+/* One machine, from power-on to its end or the next reset; the exit status. */
+static int run_once(struct machine *m, struct session *session, const struct options *o, struct log_reader *reader,
+                    const struct load_images *images)
+{
+    char err[512];
+
+    if (machine_create(m, o, session, reader, err, sizeof(err)) || machine_load(m, images, err, sizeof(err)) ||
+        session_open(session, o, err, sizeof(err)) || recording_open(m, err, sizeof(err))) {
+        msg_error("%s", err);
+        return STATUS_USAGE;
+    }
+    return machine_run(m);
+}
+
 static int run(struct options *o, struct log_reader *reader)
 {
     static struct machine m;
+    struct session session = { 0 };
     struct load_images images;
     char err[512];
-    int status = STATUS_USAGE;
+    int status;
 
     if (load_images_open(&images, o, err, sizeof(err))) {
         msg_error("%s", err);
@@ -29,17 +46,10 @@ static int run(struct options *o, struct log_reader *reader)
     }
     /* A guest that resets its machine gets one in the state of power-on, with its kernel loaded again. */
     do {
-        status = STATUS_USAGE;
-        if (machine_create(&m, o, reader, err, sizeof(err))) {
-            msg_error("%s", err);
-            break;
-        }
-        if (machine_load(&m, &images, err, sizeof(err)) || recording_open(&m, err, sizeof(err)))
-            msg_error("%s", err);
-        else
-            status = machine_run(&m);
+        status = run_once(&m, &session, o, reader, &images);
         machine_destroy(&m);
     } while (machine_restarts(&m));
+    session_close(&session);
     load_images_close(&images);
     return status;
 }
@@ -55,12 +65,15 @@ int main(int argc, char **argv)
         msg_error("%s", err);
         goto out;
     }
+    msg_set_quiet(o.quiet);
     if (o.help || o.version) {
         if (o.help)
             options_print_help(stdout);
         else
             options_print_version(stdout);
-        status = STATUS_OK;
+        status = fflush(stdout) ? STATUS_FAILED : STATUS_OK;
+        if (status != STATUS_OK)
+            msg_error("standard output cannot be written: %s", strerror(errno));
         goto out;
     }
     if (host_cpu_lacks()) {

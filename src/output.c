@@ -14,7 +14,7 @@
 int output_open(struct output *out, const struct opt_chardev *c, const char *option, char *err,
                 size_t err_size)
 {
-    *out = (struct output){.fd = -1};
+    *out = (struct output){.fd = -1, .option = option, .path = c->path};
     if (c->kind == OPT_OUTPUT_STDIO)
         out->fd = STDOUT;
     if (c->kind == OPT_OUTPUT_FILE) {
@@ -28,6 +28,22 @@ int output_open(struct output *out, const struct opt_chardev *c, const char *opt
     }
     pthread_mutex_init(&out->lock, NULL);
     return 0;
+}
+
+int output_explain(struct output *out, char *text, size_t n)
+{
+    int error;
+
+    pthread_mutex_lock(&out->lock);
+    error = out->error;
+    pthread_mutex_unlock(&out->lock);
+    if (error && out->path)
+        snprintf(text, n, "%s: '%s' cannot be written any further: %s", out->option, out->path,
+                 strerror(-error));
+    else if (error)
+        snprintf(text, n, "%s: standard output cannot be written any further: %s", out->option,
+                 strerror(-error));
+    return error;
 }
 
 int output_close(struct output *out)

@@ -15,13 +15,14 @@
 
 struct output {
     int fd;        /* -1: nowhere */
+    const char *option, *path; /* the option, and the file's name (null: standard output); borrowed */
     bool is_owned; /* closed by output_close() */
     pthread_mutex_t lock;
     int error; /* under lock: -errno of the write that failed; later ones do nothing */
 };
 
-/* Open what `c`, the value of the option (named with its dash), says. 0, or -errno and one line in
- * err; *out is then not to be closed. */
+/* Open what `c`, the value of the option (named with its dash), says; both must outlive *out. 0, or
+ * -errno and one line in err; *out is then not to be closed. */
 int output_open(struct output *out, const struct opt_chardev *c, const char *option, char *err,
                 size_t err_size);
 
@@ -31,5 +32,9 @@ int output_close(struct output *out);
 /* Write n bytes, all of them, waiting for a slow reader. 0 or -errno, the same from then on; *broke
  * says that this call was the first to fail. Any thread. */
 int output_write(struct output *out, const void *from, size_t n, bool *broke);
+
+/* Say in text, in one line, which write failed and why; returns its -errno, 0: none (and no text).
+ * Any thread. */
+int output_explain(struct output *out, char *text, size_t n);
 
 #endif

@@ -77,7 +77,7 @@ static void obey(struct machine *m)
 {
     unsigned actions = 0;
 
-    terminal_read(m->terminal, NULL, 0, &actions);
+    terminal_read(m->session->terminal, NULL, 0, &actions);
     if (actions & TERMINAL_STATUS)
         machine_print_stats(m);
     if (actions & TERMINAL_LEAVE)
@@ -91,7 +91,7 @@ static void obey(struct machine *m)
 static void *watch(void *arg)
 {
     struct progress *p = arg;
-    int fds[2] = { terminal_poll_fd(p->m->terminal), p->end_event };
+    int fds[2] = { terminal_poll_fd(p->m->session->terminal), p->end_event };
 
     while (!atomic_load(&p->is_ending)) {
         unsigned ready = host_poll_in(fds, 2, p->has_line ? INTERVAL_MS : -1);

@@ -66,28 +66,32 @@ void recording_prepare(struct machine *m, struct log_reader *reader)
     m->journal.diverged_ctx = m;
 }
 
-/* Would writing the log destroy an image? */
-static const char *image_at(const struct options *o, const char *path)
+/* Would writing the log destroy an image or what a port writes? Says what the file is; null: nothing of the run's. */
+static const char *file_at(const struct options *o, const char *path)
 {
     for (unsigned i = 0; i < o->images; i++)
         if (o->image[i].path && host_file_is_same(o->image[i].path, path))
-            return o->image[i].path;
+            return i ? "an initrd or module of this run" : "the kernel of this run";
+    if (o->serial.path && host_file_is_same(o->serial.path, path))
+        return "the file of -serial";
+    if (o->debugcon.path && host_file_is_same(o->debugcon.path, path))
+        return "the file of -debugcon";
     return NULL;
 }
 
 int recording_open(struct machine *m, char *err, size_t n)
 {
     const struct options *o = m->o;
-    const char *image;
+    const char *taken;
     char **list;
     unsigned count;
     int rc;
 
     if (!o->record)
         return 0;
-    image = image_at(o, o->record);
-    if (image) {
-        snprintf(err, n, "--record %s: this is the image %s; give another file", o->record, image);
+    taken = file_at(o, o->record);
+    if (taken) {
+        snprintf(err, n, "--record %s: this is %s; give another file", o->record, taken);
         return -EINVAL;
     }
     rc = options_to_log(o, &list, &count);

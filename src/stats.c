@@ -3,16 +3,16 @@
  * --stats and ctrl-a s: what the run did, as lines "stats: NAME VALUE" on stderr, for people and scripts alike.
  */
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "cpu/block.h"
 #include "cpu/descriptor.h"
+#include "src/base/msg.h"
 #include "src/host/host.h"
 #include "src/machine.h"
 
 static void line(const char *name, u64 value)
 {
-    fprintf(stderr, "stats: %s %" PRIu64 "\n", name, value);
+    msg_plain("stats: %s %" PRIu64, name, value);
 }
 
 static void print_traces(struct machine *m)
@@ -23,8 +23,8 @@ static void print_traces(struct machine *m)
 
         if (!atomic_load(&c->events) && !atomic_load(&c->notifications))
             continue;
-        fprintf(stderr, "stats: trace.%s semantics=%s events=%" PRIu64 " notifications=%" PRIu64 " acks=%" PRIu64
-                " broadcast=%" PRIu64 "\n", kind, options_semantics_name(m->dir.semantics[k]),
+        msg_plain("stats: trace.%s semantics=%s events=%" PRIu64 " notifications=%" PRIu64 " acks=%" PRIu64
+                  " broadcast=%" PRIu64, kind, options_semantics_name(m->dir.semantics[k]),
                 (u64)atomic_load(&c->events), (u64)atomic_load(&c->notifications), (u64)atomic_load(&c->acks),
                 (u64)atomic_load(&c->broadcast));
     }
@@ -49,8 +49,8 @@ void machine_print_stats(struct machine *m)
     }
     line("instructions", n);
     line("milliseconds", ns / 1000000);
-    fprintf(stderr, "stats: mips %.1f\n", (double)n * 1000.0 / (double)(ns ? ns : 1));
-    fprintf(stderr, "stats: uops_per_instruction %.2f\n", insns ? (double)uops / (double)insns : 0.0);
+    msg_plain("stats: mips %.1f", (double)n * 1000.0 / (double)(ns ? ns : 1));
+    msg_plain("stats: uops_per_instruction %.2f", insns ? (double)uops / (double)insns : 0.0);
     line("blocks_built", built);
     line("blocks_verified", verified);
     line("boundaries", boundaries);

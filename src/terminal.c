@@ -8,7 +8,7 @@
  * has it: a guest that prints faster than the terminal shows waits for it, as with a real line.
  *
  * Lock order: `lock` guards ring and actions; it is not held while the output's is taken or while
- * notify() runs.
+ * notify() runs, which `notify_lock` guards.
  */
 #include "src/terminal.h"
 
@@ -41,6 +41,10 @@ struct terminal {
     size_t head, count;  /* under lock: first byte, number of bytes */
     unsigned actions;    /* under lock */
     bool signal_seen;    /* reader only */
+
+    pthread_mutex_t notify_lock; /* held while notify() runs; the outermost */
+    void (*notify)(void *ctx);   /* under notify_lock */
+    void *notify_ctx;            /* under notify_lock */
 
     struct output output;
 };
@@ -99,8 +103,10 @@ static void publish(struct terminal *t, const u8 *bytes, size_t n, unsigned acti
     t->actions |= actions;
     host_event_set(t->ready);
     pthread_mutex_unlock(&t->lock);
-    if (t->config.notify)
-        t->config.notify(t->config.ctx);
+    pthread_mutex_lock(&t->notify_lock);
+    if (t->notify)
+        t->notify(t->notify_ctx);
+    pthread_mutex_unlock(&t->notify_lock);
 }
 
 static size_t room(struct terminal *t)
@@ -196,6 +202,7 @@ static void destroy(struct terminal *t)
     host_file_close(t->wake);
     host_file_close(t->ready);
     pthread_mutex_destroy(&t->lock);
+    pthread_mutex_destroy(&t->notify_lock);
     free(t);
 }
 
@@ -212,6 +219,7 @@ int terminal_open(struct terminal **to, const struct terminal_config *config, ch
     t->config = *config;
     t->input = t->wake = t->ready = -1;
     pthread_mutex_init(&t->lock, NULL);
+    pthread_mutex_init(&t->notify_lock, NULL);
     error = open_events(t, err, err_size);
     if (!error)
         error = output_open(&t->output, &config->output, "-serial", err, err_size);
@@ -250,6 +258,19 @@ void terminal_close(struct terminal *t)
 }
 
 /* ---- the consumer's side ---- */
+
+void terminal_attach(struct terminal *t, void (*notify)(void *ctx), void *ctx)
+{
+    pthread_mutex_lock(&t->notify_lock);
+    t->notify = notify;
+    t->notify_ctx = ctx;
+    pthread_mutex_unlock(&t->notify_lock);
+}
+
+int terminal_explain(struct terminal *t, char *text, size_t n)
+{
+    return output_explain(&t->output, text, n);
+}
 
 int terminal_poll_fd(const struct terminal *t)
 {

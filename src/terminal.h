@@ -32,10 +32,6 @@ struct terminal;
 struct terminal_config {
     struct opt_chardev output; /* serial: where it goes; stdio also takes input */
     bool wants_input;          /* false: standard input is left alone (a replay) */
-    /* Called on the reader's thread when there is something to read or do; may be null. It may take
-     * locks, but nobody may hold those while calling into the terminal. */
-    void (*notify)(void *ctx);
-    void *ctx;
 };
 
 /*
@@ -47,6 +43,17 @@ int terminal_open(struct terminal **t, const struct terminal_config *config, cha
 
 /* Stop the reader, restore the terminal and the signals. Main thread. Null is allowed. */
 void terminal_close(struct terminal *t);
+
+/*
+ * From now on notify(ctx) is called, on the reader's thread or that of a writer, when there is
+ * something to read or do; null: nobody is told, and the one before is not being called any more.
+ * What has come meanwhile waits. notify may take locks that nobody holds while calling into the
+ * terminal. Main thread.
+ */
+void terminal_attach(struct terminal *t, void (*notify)(void *ctx), void *ctx);
+
+/* Say in text why the output was lost (TERMINAL_BROKEN), and return the -errno. Any thread. */
+int terminal_explain(struct terminal *t, char *text, size_t n);
 
 /* A descriptor that can be polled for reading while there are bytes or actions. */
 int terminal_poll_fd(const struct terminal *t);

@@ -93,6 +93,7 @@ int directory_create(struct directory *d, u64 n_pages, unsigned n_vcpus, unsigne
                      struct journal *journal, bool order, bool precise_mmu);
 /* Participants that were added are destroyed before, but their memory is still there. */
 void directory_destroy(struct directory *d);
+/* With order, p->rights stays null when there is no memory; p is of no use then. */
 void directory_add(struct directory *d, struct participant *p);
 
 static inline pthread_mutex_t *directory_lock_of(struct directory *d, u64 object)

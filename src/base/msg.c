@@ -41,12 +41,16 @@ static void print_line(const char *prefix, const char *fmt, va_list args)
 {
     int saved_errno = errno;
     char line[MSG_LINE_MAX + 2];
-    int used = snprintf(line, MSG_LINE_MAX, "x86sim: %s", prefix);
+    int used = snprintf(line, MSG_LINE_MAX, "%s", prefix);
     int more = vsnprintf(line + used, (size_t)(MSG_LINE_MAX - used), fmt, args);
 
     size_t size = (size_t)used + (more > 0 ? (size_t)more : 0);
     if (size > MSG_LINE_MAX - 1)
         size = MSG_LINE_MAX - 1;
+    /* Names of files and what logs say are in messages, and may hold anything. */
+    for (size_t i = 0; i < size; i++)
+        if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
+            line[i] = '?';
     if (atomic_load(&is_raw))
         line[size++] = '\r';
     line[size++] = '\n';
@@ -58,7 +62,7 @@ void msg_error(const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
-    print_line("", fmt, args);
+    print_line("x86sim: ", fmt, args);
     va_end(args);
 }
 
@@ -66,7 +70,7 @@ void msg_warn(const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
-    print_line("warning: ", fmt, args);
+    print_line("x86sim: warning: ", fmt, args);
     va_end(args);
 }
 
@@ -77,7 +81,7 @@ void msg_warn_once(atomic_bool *flag, const char *fmt, ...)
     if (atomic_exchange(flag, true))
         return;
     va_start(args, fmt);
-    print_line("warning: ", fmt, args);
+    print_line("x86sim: warning: ", fmt, args);
     va_end(args);
 }
 
@@ -87,6 +91,14 @@ void msg_info(const char *fmt, ...)
 
     if (atomic_load(&is_quiet))
         return;
+    va_start(args, fmt);
+    print_line("x86sim: ", fmt, args);
+    va_end(args);
+}
+
+void msg_plain(const char *fmt, ...)
+{
+    va_list args;
     va_start(args, fmt);
     print_line("", fmt, args);
     va_end(args);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Messages to the user: one line each on stderr, "x86sim: ...".
+ * Messages to the user: one line each on stderr, "x86sim: ..." but for msg_plain().
  *
  * A line is formatted into a buffer and leaves in one write(), so lines from several threads never
- * mix. A line longer than MSG_LINE_MAX bytes is cut. While the terminal is raw the line ends in
+ * mix. A line longer than MSG_LINE_MAX bytes is cut; control characters in it become '?'. While the terminal is raw the line ends in
  * CR LF. Nothing here reads a clock or touches guest state, so messages never change a run.
  *
  * The terminal: whoever changes its settings registers a hook that puts them back; CHECK() and the
@@ -29,6 +29,9 @@ void msg_warn_once(atomic_bool *flag, const char *fmt, ...) __attribute__((forma
 
 /* Progress and results. Silent after msg_set_quiet(true). Any thread. errno is kept. */
 void msg_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* A line that somebody asked for and a program may read: as it is, without "x86sim: ". Any thread. */
+void msg_plain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Turns msg_info() off or on. */
 void msg_set_quiet(bool quiet);

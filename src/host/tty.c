@@ -73,14 +73,35 @@ int host_tty_make_raw(int fd)
     return err;
 }
 
+/* The settings are the user's again, for now. */
+static void put_back(void)
+{
+    if (atomic_exchange(&is_raw, false))
+        apply(&saved);
+}
+
 void host_tty_restore(void)
 {
     int saved_errno = errno;
 
     atomic_store(&wants_raw, false);
-    if (atomic_exchange(&is_raw, false))
-        apply(&saved);
+    put_back();
     errno = saved_errno;
+}
+
+/* The process goes on. In the background the terminal is somebody else's, until the next SIGCONT in the foreground. */
+static void make_raw_again(void)
+{
+    if (!atomic_load(&wants_raw))
+        return;
+    if (tcgetpgrp(tty_fd) != getpgrp()) {
+        atomic_store(&is_raw, false);
+        return;
+    }
+    atomic_store(&is_raw, true);
+    apply(&raw);
+    if (!atomic_load(&wants_raw))
+        put_back(); /* another thread restored it meanwhile */
 }
 
 static void on_ending(int sig)
@@ -105,27 +126,21 @@ static void on_dying(int sig)
 static void on_stop(int sig)
 {
     int saved_errno = errno;
-    bool again = atomic_load(&wants_raw);
 
     (void)sig;
-    host_tty_restore();
+    put_back();
     raise(SIGSTOP);
-    if (again && tcgetpgrp(tty_fd) == getpgrp()) {
-        atomic_store(&is_raw, true);
-        atomic_store(&wants_raw, true);
-        apply(&raw);
-    }
+    make_raw_again();
     errno = saved_errno;
 }
 
-/* After a SIGSTOP that nobody could catch, the shell has changed the settings: raw once more. */
+/* After a SIGSTOP that nobody could catch, the shell has changed the settings; after "bg", "fg" brings them back. */
 static void on_continue(int sig)
 {
     int saved_errno = errno;
 
     (void)sig;
-    if (atomic_load(&is_raw) && tcgetpgrp(tty_fd) == getpgrp())
-        apply(&raw);
+    make_raw_again();
     errno = saved_errno;
 }
 

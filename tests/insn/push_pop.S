@@ -15,8 +15,8 @@ BEGIN
     pop rbx
     mov rsi, DATA
     mov qword ptr [rsi], 0x77
-    push [rsi]
-    pop [rsi + 8]
+    push qword ptr [rsi]
+    pop qword ptr [rsi + 8]
     mov rcx, [rsi + 8]
     push rcx
     push 1

@@ -213,9 +213,9 @@ void flat_set_mode(bool code32)
     mmu_set_privilege(&v->mmu, true, false);
 }
 
-static struct {
-    struct block b;
-    struct uop u[BLOCK_UOPS_MAX];
+static union {
+    struct block b; /* its micro-ops go beyond it */
+    u8 room[sizeof(struct block) + BLOCK_UOPS_MAX * sizeof(struct uop)];
 } block;
 
 /* Lift a block at rip; code is read as it is now. */

@@ -80,6 +80,17 @@ broken_images() {
     rm "$work/image.elf"
     refused "an image that is gone" 'image\.elf' "$X86SIM" --replay "$log"
     cp "$BUILD/tests/guests/contend.elf" "$work/image.elf"
+    # The same for what -initrd names.
+    echo "a module" >"$work/module"
+    run_guest module 120 "$X86SIM" -m 64 -kernel "$work/image.elf" -append rounds=1 -initrd "$work/module one,$work/module" \
+        --record "$work/module.log"
+    expect module "$(said module)" [ "$status" -eq 0 ]
+    run_guest module-replay 120 "$X86SIM" --replay "$work/module.log"
+    expect module "$(said module-replay)" [ "$status" -eq 0 ]
+    echo "A module" >"$work/module"
+    refused "a module that changed" "'$work/module' has changed" "$X86SIM" --replay "$work/module.log"
+    rm "$work/module"
+    refused "a module that is gone" "'$work/module'" "$X86SIM" --replay "$work/module.log"
 }
 
 # A log that is whole but tells of another run: the guest's seed is changed in the options, under a
@@ -150,5 +161,10 @@ full_disk() {
     expect full "does not name the log: $(cat "$work/full.err")" grep -q 'full\.log' "$work/full.err"
     expect full "no log was left" [ -s "$work/full.log" ]
     cut_replay full-replay "$work/full.log" "$work/full.out"
+    # What the guest chose as a status does not hide that the log has no end.
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    run_guest full-exit 300 sh -c 'trap "" XFSZ; ulimit -f 128; exec "$@"' sh \
+        "$X86SIM" -smp 4 -m 64 -kernel "$BUILD/tests/guests/contend.elf" -append "rounds=2000 exit=3" --record "$work/full.log"
+    expect full "a full disk should end with status 1 whatever the guest chose: $(said full-exit)" [ "$status" -eq 1 ]
     refused "a full disk at the start" '/dev/full' "$X86SIM" -smp 2 $short --record /dev/full
 }

@@ -8,6 +8,19 @@ topic_docs() {
     docs_session docs/traces.md 4
     docs_events
     docs_counters
+    docs_demo
+}
+
+# What README promises of ./bootstrap demo: two runs with different results, and replays with the result of their run. On
+# any host most runs lose increments, so the second or the third run is another one.
+docs_demo() {
+    run_guest demo 300 sh "$SRC/tools/demo.sh"
+    expect demo "$(said demo)" [ "$status" -eq 0 ]
+    expect demo "only $(grep -c 'racy counter' "$work/demo.txt") results were shown" \
+        [ "$(grep -c '^racy counter' "$work/demo.txt")" -ge 6 ]
+    expect demo "it took $(grep -c -- '--record' "$work/demo.txt") runs to find two results" \
+        [ "$(grep -c -- '--record' "$work/demo.txt")" -le 3 ]
+    expect demo "no replay was verified" [ "$(grep -c 'replay verified' "$work/demo.txt")" -eq 4 ]
 }
 
 # docs_session FILE COMMANDS: run the session of a document, of at least so many commands.

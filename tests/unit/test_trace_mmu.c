@@ -37,7 +37,8 @@ static void on_drop(struct participant *p, u64 gfn, unsigned what)
     mmu_drop(&cpus[party - s.party].m, gfn, what);
 }
 
-static _Noreturn void on_escape(void *owner, enum mmu_escape why)
+/* The attribute, not _Noreturn: to clang only that is of the type. */
+static __attribute__((noreturn)) void on_escape(void *owner, enum mmu_escape why)
 {
     struct cpu *c = owner;
 
