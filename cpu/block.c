@@ -448,6 +448,11 @@ struct block *block_find(struct vcpu *v, u32 key, bool *first)
     return j->block;
 }
 
+u64 block_cache_age(const struct vcpu *v)
+{
+    return v->blocks->emptied;
+}
+
 void block_stats(const struct vcpu *v, u64 *built, u64 *verified, u64 *uops, u64 *insns)
 {
     *built = v->blocks->built;

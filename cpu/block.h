@@ -51,6 +51,8 @@ void block_cache_destroy(struct vcpu *v);
 /* The block at v->rip for `key` (KEY_*), found, checked against memory or made. May escape (fetch faults, missing holds).
  * *first: accessed bits are owed, the block's first instruction must be run alone. vCPU's thread. */
 struct block *block_find(struct vcpu *v, u32 key, bool *first);
+/* How often the cache has been emptied: a pointer to a block that was had before is good while this stays the same. */
+u64 block_cache_age(const struct vcpu *v);
 /* What was decoded from guest page gfn (~0: anything) must be compared with memory before it is entered again. By the owner,
  * or on its behalf. */
 void block_drop_page(struct vcpu *v, u64 gfn);

@@ -49,6 +49,13 @@ void vcpu_triple_fault(struct vcpu *v)
         v->env->reset(v->env->machine, v);
 }
 
+/* Once at each position is enough: what it sets in IRR is set, and a guest whose period is shorter than an event takes would
+ * get no further. */
+u64 vcpu_timer_deadline(const struct vcpu *v)
+{
+    return v->timer_at == v->p.position + 1 ? ~(u64)0 : lapic_next_deadline(v);
+}
+
 /* ---- Live events -------------------------------------------------------------------------------------------------- */
 
 static bool can_interrupt(const struct vcpu *v)
@@ -80,7 +87,7 @@ static bool live_event(void *ctx, struct journal_event *ev)
         ev->v[3] = mail.msg.vector | (u64)mail.msg.level << 8;
         return true;
     }
-    if (lapic_next_deadline(v) <= journal_live_ns(v->p.stream->j, v->id, v->p.position)) {
+    if (vcpu_timer_deadline(v) <= journal_live_ns(v->p.stream->j, v->id, v->p.position)) {
         ev->type = JOURNAL_LAPIC_TIMER;
         ev->v[0] = journal_clock_sync(v->p.stream, v->p.position);
         return true;
@@ -310,6 +317,16 @@ static void wake(struct vcpu *v)
     monitor_disarm(v);
 }
 
+static void expire_timer(struct vcpu *v, u64 now)
+{
+    v->timer_at = v->p.position + 1;
+    if (lapic_timer_expire(v, now))
+        return;
+    journal_diverge(v->p.stream, v->p.position, "expected the local APIC's timer to be due at %llu ns, but it is not",
+                    (unsigned long long)now);
+    v->ended = true;
+}
+
 static void handle(struct vcpu *v, const struct journal_event *ev)
 {
     switch (ev->type) {
@@ -325,8 +342,7 @@ static void handle(struct vcpu *v, const struct journal_event *ev)
         take_sipi(v);
         break;
     case JOURNAL_LAPIC_TIMER:
-        journal_clock_set(v->p.stream, v->p.position, ev->v[0]);
-        lapic_timer_expire(v);
+        expire_timer(v, journal_clock_set(v->p.stream, v->p.position, ev->v[0]));
         break;
     case JOURNAL_INTERRUPT:
         replay_interrupt(v, ev->v[0]);
@@ -428,7 +444,7 @@ static bool wait_halted(struct vcpu *v)
             v->env->halt(v->env->machine, v);
             continue;
         }
-        ns = lapic_next_deadline(v);
+        ns = vcpu_timer_deadline(v);
         participant_park(&v->p);
         participant_sleep(&v->p, seen, ns == ~(u64)0 ? ns : ns + j->epoch);
         /* A kick from here on is for who runs again. */

@@ -14,4 +14,7 @@ void vcpu_leave(struct vcpu *v);
 /* A delivery (exception, interrupt, INIT, ...) has happened: it counts one. */
 void vcpu_count_delivery(struct vcpu *v);
 
+/* When the local APIC's timer has to be looked at next, ~0: not before something else happens. v's thread, or v is parked. */
+u64 vcpu_timer_deadline(const struct vcpu *v);
+
 #endif

@@ -94,9 +94,9 @@ bool lapic_eoi_is_level(const struct vcpu *v);
 /* The time in ns at which the timer makes its next interrupt; ~0: it will not. Changes only by
  * instructions and lapic_timer_expire(). */
 u64 lapic_next_deadline(const struct vcpu *v);
-/* The deadline has passed: make the interrupt, reload or stop. At a journaled position. No effect
- * before the deadline. */
-void lapic_timer_expire(struct vcpu *v);
+/* The deadline has passed, it is `now`, in ns: make the interrupt, reload or stop. At a journaled
+ * position. False: it has not. */
+bool lapic_timer_expire(struct vcpu *v, u64 now);
 
 /* A message arrives. Fixed ones set IRR; NMI, INIT and SIPI set v->nmi_pending, v->init_pending,
  * v->sipi_pending. */

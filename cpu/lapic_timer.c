@@ -70,16 +70,19 @@ static void advance(struct vcpu *v, u64 now)
 /* Account for an expiry that is due. */
 static void catch_up(struct vcpu *v, u64 now)
 {
-    if (expiry(v) > now)
+    if (expiry(v) == OFF || expiry(v) > now)
         return;
     advance(v, now);
     if (!(v->lapic->lvt[LVT_TIMER] & LVT_MASKED))
         lapic_raise_lvt(v, LVT_TIMER);
 }
 
-void lapic_timer_expire(struct vcpu *v)
+bool lapic_timer_expire(struct vcpu *v, u64 now)
 {
-    catch_up(v, journal_clock_ns(&v->p));
+    u64 at = lapic_next_deadline(v);
+
+    catch_up(v, now);
+    return at != OFF && at <= now;
 }
 
 static bool is_armed(const struct vcpu *v)

@@ -249,7 +249,10 @@ void lift_string(struct lift_state *l, const struct insn_row *row)
 
 void lift_pause(struct lift_state *l, const struct insn_row *row)
 {
-    (void)row;
+    if (l->in->rex & 1) { /* XCHG R8, rAX: F3 means nothing to it */
+        lift_xchg_Z(l, row);
+        return;
+    }
     lift_emit(l, UOP_PAUSE)->imm = l->next_rip;
     l->end = true;
 }

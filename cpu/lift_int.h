@@ -17,6 +17,9 @@ enum int_op { INT_N, INT_3, INT_O, INT_1 };
 /* Bit scans and counts: offsets into FAM_BITS in steps of 6. */
 enum bits_op { BITS_BSF, BITS_BSR, BITS_TZCNT, BITS_LZCNT, BITS_POPCNT };
 
+/* XCHG with the accumulator, which PAUSE is with REX.B. */
+void lift_xchg_Z(struct lift_state *l, const struct insn_row *row);
+
 static inline bool lift_is_code64(const struct lift_state *l)
 {
     return (l->key & KEY_CODE) == CODE_64;

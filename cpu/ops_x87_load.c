@@ -29,6 +29,22 @@ static void push(struct vcpu *v, struct f80 value, unsigned flags, bool converte
         x87_push(v, value);
 }
 
+/* The address of an operand that the typed accessors do not check for alignment: one of ten bytes,
+ * or one that an unmasked exception keeps from being stored. */
+static gla_t aligned_address(struct vcpu *v, const struct uop *u, unsigned size, unsigned align,
+                             enum mmu_access access)
+{
+    gla_t a = vcpu_address(v, u, size, access);
+
+    if (unlikely(v->mmu.align_check) && (a & (align - 1))) {
+        v->cur = u;
+        /* Not canonical: the access itself will say so. */
+        if (!vcpu_is_lma(v) || (sext64(a, 48) == a && sext64(a + size - 1, 48) == a + size - 1))
+            vcpu_raise_err(v, VEC_AC, 0);
+    }
+    return a;
+}
+
 void uop_x87_fld_m32(struct vcpu *v, const struct uop *u)
 {
     unsigned flags = 0;
@@ -58,7 +74,7 @@ void uop_x87_fld_m80(struct vcpu *v, const struct uop *u)
     struct f80 a;
 
     x87_begin(v, u);
-    mmu_read_bytes(&v->mmu, vcpu_address(v, u, 10, MMU_READ), &a, 10, u);
+    mmu_read_bytes(&v->mmu, aligned_address(v, u, 10, 8, MMU_READ), &a, 10, u);
     x87_note_mem(v, u);
     push(v, a, 0, false);
     uop_next(v, u);
@@ -96,7 +112,7 @@ void uop_x87_fbld(struct vcpu *v, const struct uop *u)
     u64 value = 0;
 
     x87_begin(v, u);
-    mmu_read_bytes(&v->mmu, vcpu_address(v, u, 10, MMU_READ), digits, 10, u);
+    mmu_read_bytes(&v->mmu, aligned_address(v, u, 10, 8, MMU_READ), digits, 10, u);
     x87_note_mem(v, u);
     for (unsigned i = 9; i-- > 0;)
         value = value * 100 + (digits[i] >> 4) * 10 + (digits[i] & 15);
@@ -154,7 +170,7 @@ void uop_x87_fldconst(struct vcpu *v, const struct uop *u)
 static void store(struct vcpu *v, const struct uop *u, unsigned size, u64 value, unsigned flags,
                   unsigned fatal, bool pop)
 {
-    gla_t a = vcpu_address(v, u, size, MMU_WRITE);
+    gla_t a = aligned_address(v, u, size, size, MMU_WRITE);
 
     if (flags & ~(unsigned)v->fpu.cw & fatal) {
         mmu_probe(&v->mmu, a, size, MMU_WRITE, u);
@@ -206,7 +222,7 @@ void uop_x87_fstp_m64(struct vcpu *v, const struct uop *u)
 /* Ten bytes, as FSTP m80 and FBSTP store them. */
 static void store10(struct vcpu *v, const struct uop *u, const void *value, unsigned flags)
 {
-    gla_t a = vcpu_address(v, u, 10, MMU_WRITE);
+    gla_t a = aligned_address(v, u, 10, 8, MMU_WRITE);
     bool fault = flags & ~(unsigned)v->fpu.cw & SW_IE;
 
     if (fault)

@@ -175,6 +175,7 @@ static void run_blocks(struct vcpu *v)
         v->blk = NULL;
         if (v->taken < 2) {
             unsigned t = v->taken;
+            u64 age;
 
             if (likely(b->link_gen[t] == v->mmu.generation)) {
                 b = b->link[t];
@@ -182,8 +183,9 @@ static void run_blocks(struct vcpu *v)
             }
             if (is_due(v))
                 return;
+            age = block_cache_age(v);
             next = block_find(v, run_key(v), &first);
-            if (!first) {
+            if (!first && block_cache_age(v) == age) { /* b is still there */
                 b->link[t] = next;
                 b->link_gen[t] = v->mmu.generation;
             }

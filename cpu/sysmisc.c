@@ -2,8 +2,8 @@
 /*
  * MSR access, time stamps, random numbers, CPUID and the bases of FS and GS.
  *
- * RDRAND and RDSEED always succeed; their bits and the time stamp come through the journal. There are no
- * performance counters, so RDPMC has no valid index.
+ * RDRAND and RDSEED always succeed; their bits and the time stamp come through the journal. RDPMC reads the four
+ * performance counters of msr.def, C001_0004 to 7.
  * Intel SDM vol. 2 RDMSR, WRMSR, RDTSC, RDTSCP, RDPMC, RDRAND, CPUID, SWAPGS, RDFSBASE.
  */
 #include "cpu/address.h"
@@ -59,8 +59,14 @@ void sys_rdtscp(struct vcpu *v, const struct uop *u)
 
 void sys_rdpmc(struct vcpu *v, const struct uop *u)
 {
+    u32 index = (u32)v->r[R_CX];
+    u64 value;
+
     (void)u;
-    vcpu_raise_err(v, VEC_GP, 0);
+    if ((!(v->cr4 & CR4_PCE) && vcpu_is_pe(v) && v->cpl != 0) || index > 3 ||
+        !msr_read(v, 0xc0010004 + index, &value))
+        vcpu_raise_err(v, VEC_GP, 0);
+    set_edx_eax(v, value);
 }
 
 static void random_number(struct vcpu *v, const struct uop *u)

@@ -249,7 +249,8 @@ void sys_verw(struct vcpu *v, const struct uop *u)
 void sys_arpl(struct vcpu *v, const struct uop *u)
 {
     u16 rpl = v->r[u->dst] & 3;
-    u16 *mem, dst;
+    gla_t at;
+    u16 dst;
 
     if (!(u->aux & SYS_MEM)) {
         dst = v->r[u->src];
@@ -258,10 +259,9 @@ void sys_arpl(struct vcpu *v, const struct uop *u)
             sys_set_reg(v, u->src, (dst & ~3u) | rpl, 2);
         return;
     }
-    mem = mmu_rmw_begin(&v->mmu, vcpu_address(v, u, 2, MMU_RMW), 2, u);
-    dst = ram_load(mem, 2);
+    at = vcpu_address(v, u, 2, MMU_READ);
+    dst = (u16)mmu_read(&v->mmu, at, 2, u);
     if ((dst & 3) < rpl)
-        ram_store(mem, 2, (dst & ~3u) | rpl);
-    mmu_rmw_end(&v->mmu);
+        mmu_write(&v->mmu, vcpu_address(v, u, 2, MMU_WRITE), 2, (dst & ~3u) | rpl, u);
     set_zf(v, (dst & 3) < rpl);
 }

@@ -136,7 +136,8 @@ static inline struct tlb_entry *mmu_tlb_hit(struct mmu *m, unsigned set, gla_t a
 static inline void mmu_check_alignment(struct mmu *m, gla_t a, unsigned size, unsigned set)
 {
     if (unlikely(m->align_check) && set == MMU_USER && size <= 16 && (a & (size - 1)))
-        m->escape(m->owner, MMU_ESCAPE_ALIGN);
+        m->escape(m->owner, !m->lma || (mmu_is_canonical(a) && mmu_is_canonical(a + size - 1)) ? MMU_ESCAPE_ALIGN
+                                                                                            : MMU_ESCAPE_NONCANONICAL);
 }
 
 static inline void mmu_watch(struct mmu *m, gla_t a, unsigned size, enum mmu_access access)

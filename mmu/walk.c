@@ -135,7 +135,8 @@ static int walk_pd(struct mmu *m, gla_t a, struct walk *w, u64 pd, u32 *error)
 static int walk_pae(struct mmu *m, gla_t a, struct walk *w, u32 *error)
 {
     u64 gpa = (m->cr3 & 0xffffffe0) + (a >> 30 & 3) * 8, v;
-    int r = m->dir && m->dir->precise_mmu && physmem_host(m->mem, gpa) ? mmu_table_track(m, gpa, 8, true) : 0;
+    bool tracked = m->dir && m->dir->precise_mmu && physmem_host(m->mem, gpa);
+    int r = tracked ? mmu_table_track(m, gpa, 8, true) : 0;
 
     if (r)
         return r;
@@ -149,6 +150,8 @@ static int walk_pae(struct mmu *m, gla_t a, struct walk *w, u32 *error)
         *error = 9; /* P, RSVD */
         return 1;
     }
+    if (tracked) /* the first call has only traced the line if it was not traced before */
+        mmu_table_track(m, gpa, 8, true);
     w->slot = gpa;
     return walk_pd(m, a, w, v & PTE_ADDRESS, error);
 }

@@ -220,6 +220,8 @@ static void fetch(struct journal_stream *s)
             goto malformed;
     if ((ev->type == JOURNAL_EDGE || ev->type == JOURNAL_MESSAGE) && !is_stream(s->j, ev->v[0]))
         goto malformed;
+    if (ev->pos < s->last_pos || ev->pos > s->complete)
+        goto malformed;
     code_values(s, ev, false);
     s->last_pos = ev->pos;
     s->has_next = true;
@@ -363,6 +365,10 @@ u64 journal_clock(struct journal_stream *s, u64 pos)
     struct journal *j = s->j;
     u64 ns = predicted_clock(s, pos), live, max;
 
+    /* An access that a device takes in pieces asks more than once: a CLOCK event could not say which question it answers. */
+    if (j->mode != JOURNAL_LIVE && s->clock_asked == pos + 1)
+        return s->clock_last;
+    s->clock_asked = pos + 1;
     switch (j->mode) {
     case JOURNAL_REPLAY:
         if (take(s, JOURNAL_CLOCK, pos, &ns)) {
@@ -396,10 +402,13 @@ u64 journal_clock_sync(struct journal_stream *s, u64 pos)
     return ns;
 }
 
-void journal_clock_set(struct journal_stream *s, u64 pos, u64 ns)
+u64 journal_clock_set(struct journal_stream *s, u64 pos, u64 ns)
 {
-    set_clock(s, pos, MAX(ns, s->clock_last));
+    ns = MAX(ns, s->clock_last);
+    set_clock(s, pos, ns);
+    s->clock_asked = 0;
     raise_clock_max(s->j, ns);
+    return ns;
 }
 
 u64 journal_entropy(struct journal_stream *s, u64 pos)

@@ -44,6 +44,7 @@ struct journal_stream {
 
     /* Guest time as this participant sees it: base + 2 ns per instruction, capped, until the next CLOCK event. */
     u64 clock_base, clock_pos, clock_last;
+    u64 clock_asked; /* position + 1 at which it was last told; 0: not since it was set */
 
     /* Recording: events since the last chunk. */
     u8 *buf;
@@ -98,8 +99,8 @@ u64 journal_clock(struct journal_stream *s, u64 pos);
 u64 journal_live_ns(struct journal *j, unsigned id, u64 pos);
 /* Make guest time at pos at least the live time; what a timer event carries. Returns it. */
 u64 journal_clock_sync(struct journal_stream *s, u64 pos);
-/* A timer event at pos carried this time (live or logged): the stream's guest time goes on from it. */
-void journal_clock_set(struct journal_stream *s, u64 pos, u64 ns);
+/* A timer event at pos carried this time (live or logged): the stream's guest time goes on from it. Returns that time. */
+u64 journal_clock_set(struct journal_stream *s, u64 pos, u64 ns);
 u64 journal_entropy(struct journal_stream *s, u64 pos);
 
 /* The next event due at boundary `pos`: in a live or recorded run `live` is asked (it returns false when there is

@@ -11,6 +11,7 @@
  */
 #include <stdlib.h>
 
+#include "cpu/events.h"
 #include "cpu/lapic.h"
 #include "cpu/monitor.h"
 #include "src/host/host.h"
@@ -46,11 +47,11 @@ static u64 now(struct machine *m, const struct vcpu *v)
     return journal_live_ns(&m->journal, v->id, v->p.position);
 }
 
-static bool is_runnable(struct machine *m, const struct vcpu *v, u64 ns)
+static bool is_runnable(const struct vcpu *v, u64 ns)
 {
     if (v->activity == CPU_RUNNING || ipi_waiting(&v->p) || (v->activity == CPU_MWAIT && monitor_wakes(v)))
         return true;
-    return v->activity != CPU_WAIT_SIPI && lapic_next_deadline(v) <= ns && m->n_vcpus;
+    return v->activity != CPU_WAIT_SIPI && vcpu_timer_deadline(v) <= ns;
 }
 
 /* The next vCPU that can go on, looking from behind `after`; -1: all are halted. */
@@ -59,7 +60,7 @@ static int next_runnable(struct machine *m, unsigned after, u64 ns)
     for (unsigned i = 1; i <= m->n_vcpus; i++) {
         unsigned id = (after + i) % m->n_vcpus;
 
-        if (is_runnable(m, m->vcpu[id], ns))
+        if (is_runnable(m->vcpu[id], ns))
             return (int)id;
     }
     return -1;
@@ -71,7 +72,7 @@ static u64 earliest_deadline(struct machine *m)
 
     for (unsigned i = 0; i < m->n_vcpus; i++)
         if (m->vcpu[i]->activity != CPU_WAIT_SIPI && m->vcpu[i]->activity != CPU_SHUTDOWN)
-            ns = MIN(ns, lapic_next_deadline(m->vcpu[i]));
+            ns = MIN(ns, vcpu_timer_deadline(m->vcpu[i]));
     return ns;
 }
 

@@ -341,6 +341,9 @@ void hold_acquire(struct participant *p)
             wait_relax();
         if (sched_contended(&d->sched) || ++p->retries % 64 == 0)
             wait_yield();
+        /* Whoever has the line may wait, within his instruction, for us to acknowledge something. */
+        if (atomic_load_explicit(&p->budget.stop, memory_order_relaxed))
+            hold_serve(p, true);
         return;
     }
 
@@ -354,8 +357,11 @@ void hold_acquire(struct participant *p)
         result = try_acquire(d, p);
         if (result == GOT)
             break;
-        if (result == AGAIN) {
-            wait_relax();
+        if (result == AGAIN) { /* a line of the page is in use; its owner may be off its core */
+            if (++p->retries % 64)
+                wait_relax();
+            else
+                wait_yield();
             continue;
         }
         waited = true;

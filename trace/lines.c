@@ -100,7 +100,8 @@ void lines_begin_locked(struct directory *d, struct dir_entry *e, struct partici
         for (unsigned k = 0; k < PARTICIPANTS_MAX; k++)
             read_pos[k] = e->read_pos && e->read_pos[k] ? e->read_pos[k] - 1 : 0;
         read_pos[p->id] = p->position;
-        atomic_store_explicit(&s->line[i].owner, 0, memory_order_relaxed);
+        /* Who still believes that the page is ordered by line may lock this one from now on, and reads what is above. */
+        atomic_store_explicit(&s->line[i].owner, 0, memory_order_release);
     }
     atomic_store_explicit(&s->alone, 0, memory_order_relaxed);
     e->heat = 0;
@@ -199,6 +200,7 @@ bool lines_take(struct participant *p, u64 gpa, u32 size, bool write)
                 return false;
             }
             if (!try_lock(&s->line[i], p->id)) {
+                atomic_store_explicit(&s->alone, 0, memory_order_relaxed); /* there is somebody else */
                 directory_want(p, WANT_RETRY, 0, gpa, size);
                 return false;
             }

@@ -346,10 +346,10 @@ static void timer_one_shot(void)
     CU_ASSERT_EQUAL(lapic_next_deadline(v), f.now + MS);
     fixture_skip(&f, 400 * US);
     CU_ASSERT_EQUAL(get(0, CURRENT), 600000);
-    lapic_timer_expire(v); /* not yet */
+    lapic_timer_expire(v, journal_clock_ns(&v->p)); /* not yet */
     CU_ASSERT_EQUAL(lapic_pending(v), LAPIC_NONE);
     fixture_skip(&f, 600 * US);
-    lapic_timer_expire(v);
+    lapic_timer_expire(v, journal_clock_ns(&v->p));
     CU_ASSERT_EQUAL(lapic_pending(v), 0x40);
     CU_ASSERT_EQUAL(get(0, CURRENT), 0);
     CU_ASSERT_EQUAL(lapic_next_deadline(v), ~0ull);
@@ -394,11 +394,11 @@ static void timer_periodic_keeps_phase(void)
     put(0, INITIAL, 1000);
     start = f.now;
     fixture_skip(&f, 1000);
-    lapic_timer_expire(v);
+    lapic_timer_expire(v, journal_clock_ns(&v->p));
     CU_ASSERT_EQUAL(lapic_pending(v), 0x41);
     CU_ASSERT_EQUAL(lapic_next_deadline(v), start + 2000);
     fixture_skip(&f, 7300); /* late: the missed ones are one interrupt */
-    lapic_timer_expire(v);
+    lapic_timer_expire(v, journal_clock_ns(&v->p));
     CU_ASSERT_EQUAL(lapic_next_deadline(v), start + 9000);
     CU_ASSERT_EQUAL(get(0, CURRENT), 700);
     end();
@@ -436,7 +436,7 @@ static void timer_tsc_deadline(void)
     put(0, INITIAL, 1000); /* no effect in this mode */
     CU_ASSERT_EQUAL(lapic_next_deadline(v), f.now + 700);
     fixture_skip(&f, 700);
-    lapic_timer_expire(v);
+    lapic_timer_expire(v, journal_clock_ns(&v->p));
     CU_ASSERT_EQUAL(lapic_pending(v), 0x42);
     CU_ASSERT_EQUAL(lapic_msr_read(v, 0x6e0), 0);
     lapic_msr_write(v, 0x6e0, 1); /* long ago: at once */

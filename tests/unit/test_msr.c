@@ -54,6 +54,25 @@ static void refusals(void)
     bare_destroy(&b);
 }
 
+/* RDPMC reads the counters; at CPL 3 only with CR4.PCE. */
+static void counters(void)
+{
+    static const u8 code[] = {0x0f, 0x33, 0xf4}; /* rdpmc; hlt */
+    struct vcpu *v = start();
+
+    physmem_write(&b.mem, 0x10000, code, sizeof(code));
+    CU_ASSERT_TRUE(msr_write(v, 0xc0010006, 0x123456789abcdef0));
+    v->r[R_CX] = 2;
+    bare_run(&b, 1);
+    CU_ASSERT_EQUAL(v->r[R_AX], 0x9abcdef0);
+    CU_ASSERT_EQUAL(v->r[R_DX], 0x5678);
+    v->rip = 0;
+    v->r[R_CX] = 4; /* there is none */
+    bare_step(&b);
+    CU_ASSERT_TRUE(b.faulted || v->rip != 2);
+    bare_destroy(&b);
+}
+
 static void efer(void)
 {
     struct vcpu *v = start();
@@ -87,4 +106,4 @@ static void linux_reads(void)
     bare_destroy(&b);
 }
 
-TEST_SUITE(msr, TEST(storage), TEST(refusals), TEST(efer), TEST(linux_reads));
+TEST_SUITE(msr, TEST(storage), TEST(counters), TEST(refusals), TEST(efer), TEST(linux_reads));

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What forms.c has to know about some bytes before it executes them.
+ */
+#ifndef X86SIM_TESTS_FORMS_FORMS_H
+#define X86SIM_TESTS_FORMS_FORMS_H
+
+#include "tests/forms/gen.h"
+
+enum form_expect {
+    FORM_COMPARED,  /* executed on the host too */
+    FORM_UNDEFINED, /* must be #UD here: not announced */
+    FORM_DEFINED,   /* must not be #UD here; the host is not asked */
+    FORM_SKIPPED,   /* neither */
+};
+
+struct form_class {
+    enum form_expect expect;
+    unsigned mnemonic; /* ZydisMnemonic, 0: Zydis knows no such instruction */
+    unsigned len;
+    char text[96];
+    u32 undefined_flags;
+    bool repeats;     /* REP string instruction */
+    bool inexact_x87; /* results that may differ between CPUs */
+    bool inexact_sse;
+    bool fault_shows;      /* a fault may leave x87 state and memory changed */
+    bool may_ignore;       /* MASKMOV: with an empty mask the operand may or may not be accessed */
+    bool misaligned_mxcsr; /* loads MXCSR, of which the host may have bit 17 */
+    bool no_ac;     /* x87 environment, ENTER's outer frames: #AC is not raised here (a limit) */
+    bool may_wrap;  /* 32-bit code */
+    bool piecewise; /* which of several faults is raised is open */
+};
+
+/* c's registers decide too: shifts define other flags for other counts. */
+void form_classify(struct form_class *class, const struct form_case *c);
+
+#endif
