@@ -152,13 +152,23 @@ static void pass_turn(struct machine *m, struct vcpu *v)
     participant_unpark(&v->p);
 }
 
+/* The agent's work is done on v's thread. v parks meanwhile, so that the agent can take from it what it holds. */
+static void run_timers(struct machine *m, struct vcpu *v)
+{
+    if (atomic_load_explicit(&m->timer_deadline, memory_order_acquire) > now(m, v))
+        return;
+    participant_park(&v->p);
+    while (agent_run_timer(m, now(m, v)))
+        ;
+    participant_unpark(&v->p);
+}
+
 static void serial_boundary(void *machine, struct vcpu *v)
 {
     struct machine *m = machine;
     struct serial_sched *s = m->serial;
 
-    while (agent_run_timer(m, now(m, v)))
-        ;
+    run_timers(m, v);
     if (v->p.position - s->turn_start >= s->quantum || v->paused)
         pass_turn(m, v);
 }

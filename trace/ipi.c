@@ -43,10 +43,10 @@ void ipi_send(struct participant *from, struct participant *to, const struct ipi
     b->list[b->n] = (struct ipi_mail){ *msg, (u8)from->id, from->position + 1 };
     atomic_store_explicit(&b->n_hint, ++b->n, memory_order_release);
     pthread_mutex_unlock(&b->lock);
-    if (to == from)
-        return;
+    /* Itself too: a device that answers a write with an interrupt interrupts right behind it, on every engine. */
     participant_kick(to);
-    participant_wake(to);
+    if (to != from)
+        participant_wake(to);
 }
 
 /* Take message i out. Locked. */

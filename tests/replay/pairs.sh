@@ -38,7 +38,7 @@ topic_differ() {
 
 # Recorded in parallel, replayed serially and by single instructions; serial runs without a log.
 topic_engines() {
-    for guest in contend $([ "$LEVEL" = all ] && echo demo || echo race lock); do
+    for guest in contend timer $([ "$LEVEL" = all ] && echo demo || echo race lock); do
         short_guest $guest 30
         record "engine-$guest" 120 -smp 4 $short || continue
         replay "engine-$guest" parallel 120
@@ -70,6 +70,18 @@ topic_engines_unlogged() {
             cmp "$work/serial-again-$1.out" "$work/serial-$1.out"
 }
 
+# Linux, whose devices interrupt it, does the same with either engine, and when what it does is recorded.
+linux_serial() {
+    linux_guest cloud || fail linux-serial "the kernel or its initramfs could not be made"
+    set -- -smp 2 -m 256 -kernel "$kernel" -initrd "$initrd" --sched serial --clock icount \
+        -append "console=ttyS0 x86sim.work=basic x86sim.rounds=1"
+    run_guest linux-serial 600 "$X86SIM" "$@"
+    expect linux-serial "$(said linux-serial)" [ "$status" -eq 0 ]
+    run_guest linux-serial-step 1200 "$X86SIM" "$@" --engine step
+    expect linux-serial "single-stepping prints something else" cmp "$work/linux-serial.out" "$work/linux-serial-step.out"
+    pair linux-serial-recorded 600 "$@"
+}
+
 # linux_pair KERNEL CPUS WORK ROUNDS
 linux_pair() {
     name=$1-$2-$3
@@ -96,4 +108,5 @@ topic_linux() {
     linux_pair cloud 4 contend 20
     replay cloud-4-contend serial 1800 --sched serial
     replay cloud-1-basic step 1800 --engine step
+    linux_serial
 }

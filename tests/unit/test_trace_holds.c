@@ -8,6 +8,7 @@
 
 #include "tests/lib/suite.h"
 #include "tests/unit/trace_fixture.h"
+#include "trace/ipi_box.h"
 
 enum { A, B, C, D, VCPUS };
 
@@ -358,6 +359,29 @@ static void crossed_wants_end(void)
     stage_end(&s);
 }
 
+/* ---- Messages ------------------------------------------------------------------------------------------------------ */
+
+/* Whoever sends a message to itself looks up behind the instruction, as it does when single-stepped. */
+static void a_message_to_oneself_is_due_at_once(void)
+{
+    const struct ipi msg = {.mode = 0, .vector = 0x21};
+    struct ipi_mail mail;
+    struct participant *p;
+
+    stage_begin(&s, VCPUS, false);
+    p = &s.party[A].p;
+    CU_ASSERT_EQUAL_FATAL(ipi_box_create(p), 0);
+    p->position = 10;
+    ipi_send(p, p, &msg);
+    CU_ASSERT_EQUAL(p->budget.stop, STOP_REQUEST);
+    CU_ASSERT_FALSE(ipi_take_first(p, &mail)); /* it exists when the instruction has retired */
+    p->position = 11;
+    CU_ASSERT(ipi_take_first(p, &mail));
+    CU_ASSERT_EQUAL(mail.pos, 11);
+    ipi_box_destroy(p);
+    stage_end(&s);
+}
+
 /* ---- Run tokens ------------------------------------------------------------------------------------------------- */
 
 static struct {
@@ -430,5 +454,5 @@ TEST_SUITE(trace_holds, TEST(first_touch_logs_nothing), TEST(readers_follow_the_
            TEST(a_writer_follows_all_readers), TEST(a_reader_that_writes_follows_the_others),
            TEST(implied_edges_are_dropped), TEST(the_io_space_is_an_object), TEST(losing_a_hold_drops_what_was_derived),
            TEST(a_running_holder_serves), TEST(a_release_is_put_off_for_a_bounded_window),
-           TEST(claims_yield_to_the_older_ticket), TEST(a_consumer_told_twice_is_two_events), TEST(crossed_wants_end), TEST(never_more_run_than_there_are_tokens),
+           TEST(claims_yield_to_the_older_ticket), TEST(a_consumer_told_twice_is_two_events), TEST(crossed_wants_end), TEST(a_message_to_oneself_is_due_at_once), TEST(never_more_run_than_there_are_tokens),
            TEST(the_limit_falls_and_rises_again));
