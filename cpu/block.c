@@ -25,13 +25,19 @@
 #include "src/base/memory.h"
 #include "trace/directory.h"
 
-enum { ARENA = 64 << 20, BUCKETS = 1 << 16, JUMPS = 1 << 14, PAGES = 1 << 10, PAGE_RECORDS = 1 << 14 };
+enum {
+    ARENA = 64 << 20,
+    BUCKETS = 1 << 16,
+    JUMPS = 1 << 14,
+    PAGES = 1 << 10,
+    PAGE_RECORDS = 1 << 14
+};
 
 struct code_page {
     struct code_page *next;
     u64 gfn;
-    u64 lines;   /* traced */
-    u64 epoch;   /* moves on when the trace is lost */
+    u64 lines; /* traced */
+    u64 epoch; /* moves on when the trace is lost */
 };
 
 struct jump {
@@ -161,7 +167,8 @@ static void trace_lines(struct vcpu *v, struct code_page *p, u64 gpa, unsigned l
         lines |= BIT((a & 0xfff) >> 6);
     if (!(lines & ~p->lines))
         return;
-    if (directory_derive(&v->p, TRACE_CODE, gpa, len) < 0 || mmu_check_fails(&v->mmu, gpa >> 12, RIGHT_READ))
+    if (directory_derive(&v->p, TRACE_CODE, gpa, len) < 0 ||
+        mmu_check_fails(&v->mmu, gpa >> 12, RIGHT_READ))
         v->mmu.escape(v, MMU_ESCAPE_MISS);
     p->lines |= lines;
 }
@@ -200,8 +207,8 @@ struct build {
     struct vcpu *v;
     struct lift_state l;
     struct insn in;
-    const u8 *bytes;   /* of the page, from the block's start */
-    unsigned n;        /* readable there */
+    const u8 *bytes; /* of the page, from the block's start */
+    unsigned n;      /* readable there */
     u64 rip;
     unsigned len, insns;
     u32 key;
@@ -216,7 +223,8 @@ static u64 cut_rip(u32 key, u64 rip)
 static bool add_insn(struct build *b, struct uop *first)
 {
     struct uop *from = b->l.out;
-    int err = insn_decode(&b->in, (enum code_mode)(b->key & KEY_CODE), b->bytes + b->len, b->n - b->len);
+    int err =
+        insn_decode(&b->in, (enum code_mode)(b->key & KEY_CODE), b->bytes + b->len, b->n - b->len);
 
     if (err == -EAGAIN)
         return false;
@@ -226,7 +234,7 @@ static bool add_insn(struct build *b, struct uop *first)
     b->l.next_rip = cut_rip(b->key, b->rip + b->len + b->in.len);
     b->l.n = 0;
     if (err == -E2BIG)
-        lift_call_jump(&b->l, &(struct insn_row){ .name = "too long" }, raise_too_long);
+        lift_call_jump(&b->l, &(struct insn_row){.name = "too long"}, raise_too_long);
     else if (err)
         lift_undefined(&b->l);
     else
@@ -248,7 +256,7 @@ static struct block *build(struct vcpu *v, u32 key, u64 gpa, const u8 *bytes, un
 {
     struct block_cache *c = v->blocks;
     struct block *blk = (struct block *)(c->arena + c->used);
-    struct build b = { .v = v, .bytes = bytes, .n = n, .rip = v->rip, .key = key };
+    struct build b = {.v = v, .bytes = bytes, .n = n, .rip = v->rip, .key = key};
     unsigned max = key & KEY_STEP ? 1 : BLOCK_INSNS_MAX, uops;
 
     memset(blk, 0, sizeof(*blk));
@@ -323,7 +331,8 @@ static void fetch_second(struct vcpu *v, gla_t lin, struct second_half *h, bool 
 }
 
 /* Is block b, found by address, what memory holds now? Its lines get traced first. */
-static bool is_current(struct vcpu *v, struct block *b, const struct mmu_code *code, gla_t lin, bool *first)
+static bool is_current(struct vcpu *v, struct block *b, const struct mmu_code *code, gla_t lin,
+                       bool *first)
 {
     struct second_half h;
     unsigned in_page = MIN(b->len, 0x1000 - (unsigned)(lin & 0xfff));
@@ -345,12 +354,13 @@ static bool is_current(struct vcpu *v, struct block *b, const struct mmu_code *c
     return true;
 }
 
-static struct block *make(struct vcpu *v, u32 key, const struct mmu_code *code, gla_t lin, bool *first)
+static struct block *make(struct vcpu *v, u32 key, const struct mmu_code *code, gla_t lin,
+                          bool *first)
 {
     struct block_cache *c = v->blocks;
     unsigned left = 0x1000 - (unsigned)(lin & 0xfff);
     struct code_page *page = get_page(c, code->gpa >> 12);
-    struct second_half h = { .page = NULL };
+    struct second_half h = {.page = NULL};
     struct block *b;
     unsigned n = MIN(left, BLOCK_INSNS_MAX * 6);
     u8 bytes[BLOCK_INSNS_MAX * 6], both[32];
@@ -392,7 +402,8 @@ static gla_t code_address(struct vcpu *v)
 
 /* j: the slot of lin in the jump table. After a change of generation it mostly still names the right block, which saves
  * the walk through a bucket. */
-static struct block *find_by_address(struct vcpu *v, u32 key, gla_t lin, const struct jump *j, bool *first)
+static struct block *find_by_address(struct vcpu *v, u32 key, gla_t lin, const struct jump *j,
+                                     bool *first)
 {
     struct block_cache *c = v->blocks;
     struct mmu_code code = mmu_fetch(&v->mmu, lin, first);
@@ -422,7 +433,8 @@ static bool is_beyond_limit(const struct vcpu *v, const struct block *b)
 
 /* A block that reaches beyond the code segment's limit gives way to one of a single instruction, and that one is #GP. The limit
  * is not looked at again until the MMU's generation moves on, as it does whenever CS changes. */
-static struct block *find_slow(struct vcpu *v, u32 key, gla_t lin, const struct jump *j, bool *first)
+static struct block *find_slow(struct vcpu *v, u32 key, gla_t lin, const struct jump *j,
+                               bool *first)
 {
     struct block *b = find_by_address(v, key, lin, j, first);
 

@@ -10,36 +10,39 @@
 #include "cpu/uop.h"
 
 #define BLOCK_INSNS_MAX 32
-#define BLOCK_UOPS_MAX 80 /* BLOCK_INSNS_MAX instructions; lifting stops when fewer than 16 are left */
+#define BLOCK_UOPS_MAX                                                                             \
+    80 /* BLOCK_INSNS_MAX instructions; lifting stops when fewer than 16 are left */
 
 /* Bits of a block's key: what lifting depends on besides the bytes. vcpu->key holds the present ones. */
 enum {
-    KEY_CODE = 3,        /* enum code_mode */
-    KEY_SS32 = 1 << 2,   /* 32-bit stack (SS.B); in 64-bit code the stack is 64 bits wide */
-    KEY_FLAT = 1 << 3,   /* DS ES SS CS: base 0, limit 4G, usable: no segment checks (always set in 64-bit code) */
-    KEY_FPU = 1 << 4,    /* x87/MMX usable: CR0.EM = CR0.TS = 0 */
-    KEY_SSE = 1 << 5,    /* SSE usable: CR0.EM = CR0.TS = 0, CR4.OSFXSR = 1 */
-    KEY_V86 = 1 << 6,    /* virtual-8086 mode */
-    KEY_PE = 1 << 7,     /* protected mode (CR0.PE) */
-    KEY_STEP = 1 << 8,   /* one instruction only */
-    KEY_USER = 1 << 9,   /* CPL 3: fetched with user rights */
+    KEY_CODE = 3,      /* enum code_mode */
+    KEY_SS32 = 1 << 2, /* 32-bit stack (SS.B); in 64-bit code the stack is 64 bits wide */
+    KEY_FLAT =
+        1
+        << 3, /* DS ES SS CS: base 0, limit 4G, usable: no segment checks (always set in 64-bit code) */
+    KEY_FPU = 1 << 4,  /* x87/MMX usable: CR0.EM = CR0.TS = 0 */
+    KEY_SSE = 1 << 5,  /* SSE usable: CR0.EM = CR0.TS = 0, CR4.OSFXSR = 1 */
+    KEY_V86 = 1 << 6,  /* virtual-8086 mode */
+    KEY_PE = 1 << 7,   /* protected mode (CR0.PE) */
+    KEY_STEP = 1 << 8, /* one instruction only */
+    KEY_USER = 1 << 9, /* CPL 3: fetched with user rights */
 };
 
 struct code_page;
 
 struct block {
-    u64 rip;             /* of the first instruction, relative to CS */
-    u64 gpa;             /* guest-physical address of its first byte */
-    u64 gpa2;            /* of the second page's first byte if the single instruction crosses; else 0 */
+    u64 rip;  /* of the first instruction, relative to CS */
+    u64 gpa;  /* guest-physical address of its first byte */
+    u64 gpa2; /* of the second page's first byte if the single instruction crosses; else 0 */
     u32 key;
     u16 n_insns, n_uops;
-    u16 len;             /* bytes */
+    u16 len;                        /* bytes */
     struct code_page *page, *page2; /* page2: NULL unless it crosses */
-    u64 epoch, epoch2;   /* of the pages when the bytes were last compared with memory */
+    u64 epoch, epoch2;              /* of the pages when the bytes were last compared with memory */
     struct block *hash_next;
     struct block *link[2]; /* chained successors: fallthrough, taken */
     u64 link_gen[2];
-    u8 *bytes;           /* copy of the code, len bytes, after the micro-ops */
+    u8 *bytes; /* copy of the code, len bytes, after the micro-ops */
     struct uop u[];
 };
 

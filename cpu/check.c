@@ -87,7 +87,8 @@ static long first_difference(struct vcpu *v, enum escape why)
     for (size_t i = 0; i < sizeof(v->check->state); i++) {
         if (now[i] == was[i])
             continue;
-        if (i == mxcsr && why == ESCAPE_EXCEPTION && v->exc.vector == VEC_XM && !((now[i] ^ was[i]) & ~0x3f))
+        if (i == mxcsr && why == ESCAPE_EXCEPTION && v->exc.vector == VEC_XM &&
+            !((now[i] ^ was[i]) & ~0x3f))
             continue;
         return (long)(i + STATE_START);
     }
@@ -96,7 +97,9 @@ static long first_difference(struct vcpu *v, enum escape why)
 
 static const char *escape_name(enum escape why)
 {
-    return why == ESCAPE_MISS ? "a missing right" : why == ESCAPE_CAREFUL ? "having to run alone" : "an exception";
+    return why == ESCAPE_MISS      ? "a missing right"
+           : why == ESCAPE_CAREFUL ? "having to run alone"
+                                   : "an exception";
 }
 
 static void report(struct vcpu *v, enum escape why, const char *what, long at)
@@ -104,7 +107,8 @@ static void report(struct vcpu *v, enum escape why, const char *what, long at)
     if (v->check->reports++ >= REPORTS)
         return;
     msg_error("check: vCPU %u at %llu, %04x:%llx: ended in %s (%u), but %s (%ld)", v->id,
-              (unsigned long long)v->check->position, v->seg[SEG_CS].sel, (unsigned long long)v->rip, escape_name(why),
+              (unsigned long long)v->check->position, v->seg[SEG_CS].sel,
+              (unsigned long long)v->rip, escape_name(why),
               why == ESCAPE_EXCEPTION ? v->exc.vector : 0, what, at);
 }
 
@@ -122,13 +126,15 @@ void check_escaped_slow(struct vcpu *v, enum escape why)
         report(v, why, "the byte of the registers at this offset changed", at);
     if (c->key != v->key || c->cpl != v->cpl || c->activity != v->activity)
         report(v, why, "the mode, privilege or activity changed", 0);
-    if (c->nmi_blocked != v->nmi_blocked || c->nmi_pending != v->nmi_pending || c->fault_pending != v->fault_pending ||
-        c->pending_db != v->pending_db || c->monitor_gpa != v->monitor_gpa)
+    if (c->nmi_blocked != v->nmi_blocked || c->nmi_pending != v->nmi_pending ||
+        c->fault_pending != v->fault_pending || c->pending_db != v->pending_db ||
+        c->monitor_gpa != v->monitor_gpa)
         report(v, why, "what is pending changed", 0);
     if (c->lapic != lapic_digest(v, 0))
         report(v, why, "the local APIC changed", 0);
     if (c->stores != v->mmu.check->stores)
-        report(v, why, "memory, a device or the journal was accessed", (long)(v->mmu.check->stores - c->stores));
+        report(v, why, "memory, a device or the journal was accessed",
+               (long)(v->mmu.check->stores - c->stores));
     if (why != ESCAPE_EXCEPTION && c->marks != v->mmu.check->marks)
         report(v, why, "accessed or dirty bits were set", (long)(v->mmu.check->marks - c->marks));
     if (c->position != participant_icount(&v->p))

@@ -15,7 +15,9 @@
 #include "cpu/monitor.h"
 #include "cpu/sys.h"
 
-#define CR0_KNOWN (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
+#define CR0_KNOWN                                                                                  \
+    (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD |     \
+     CR0_PG)
 
 /* --- CR0 ---------------------------------------------------------------------------------------- */
 
@@ -100,11 +102,21 @@ static void set_cr3(struct vcpu *v, u64 value)
 
 static u64 cr4_allowed(const struct vcpu *v)
 {
-    static const struct { u8 feature; u32 bits; } by_feature[] = {
+    static const struct {
+        u8 feature;
+        u32 bits;
+    } by_feature[] = {
         {FEAT_BASE, CR4_TSD | CR4_DE | CR4_PSE | CR4_MCE | CR4_PCE},
-        {FEAT_PAE, CR4_PAE}, {FEAT_PGE, CR4_PGE}, {FEAT_FXSR, CR4_OSFXSR}, {FEAT_SSE, CR4_OSXMMEXCPT},
-        {FEAT_UMIP, CR4_UMIP}, {FEAT_FSGSBASE, CR4_FSGSBASE}, {FEAT_PCID, CR4_PCIDE}, {FEAT_XSAVE, CR4_OSXSAVE},
-        {FEAT_SMEP, CR4_SMEP}, {FEAT_SMAP, CR4_SMAP},
+        {FEAT_PAE, CR4_PAE},
+        {FEAT_PGE, CR4_PGE},
+        {FEAT_FXSR, CR4_OSFXSR},
+        {FEAT_SSE, CR4_OSXMMEXCPT},
+        {FEAT_UMIP, CR4_UMIP},
+        {FEAT_FSGSBASE, CR4_FSGSBASE},
+        {FEAT_PCID, CR4_PCIDE},
+        {FEAT_XSAVE, CR4_OSXSAVE},
+        {FEAT_SMEP, CR4_SMEP},
+        {FEAT_SMAP, CR4_SMAP},
     };
     u64 bits = 0;
 
@@ -318,7 +330,8 @@ void sys_invpcid(struct vcpu *v, const struct uop *u)
     mmu_read_bytes(&v->mmu, vcpu_address(v, u, 16, MMU_READ), m, 16, u);
     pcid = load_le64(m);
     a = load_le64(m + 8);
-    if (type > 3 || pcid >> 12 || (type <= 1 && pcid && !(v->cr4 & CR4_PCIDE)) || (type == 0 && !gla_is_canonical(a)))
+    if (type > 3 || pcid >> 12 || (type <= 1 && pcid && !(v->cr4 & CR4_PCIDE)) ||
+        (type == 0 && !gla_is_canonical(a)))
         vcpu_raise_err(v, VEC_GP, 0);
     if (type == 0)
         mmu_flush_page(&v->mmu, a);

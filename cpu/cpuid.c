@@ -13,13 +13,14 @@
 #define F(x) BIT(FEAT_##x)
 
 /* The x86-64 psABI's baseline, with what every 64-bit processor also has. */
-#define FEATURES_X86_64                                                                                                \
-    (F(BASE) | F(FPU) | F(CMOV) | F(CX8) | F(MMX) | F(FXSR) | F(SSE) | F(SSE2) | F(CLFLUSH) | F(SYSCALL) | F(SEP) |    \
-     F(LM) | F(PAE) | F(PGE) | F(NX) | F(PREFETCHW))
-#define FEATURES_X86_64_V2                                                                                             \
-    (FEATURES_X86_64 | F(SSE3) | F(SSSE3) | F(SSE41) | F(SSE42) | F(POPCNT) | F(CX16) | F(LAHF64) | F(MOVBE) |         \
-     F(XSAVE) | F(RDRAND) | F(RDSEED) | F(RDTSCP) | F(FSGSBASE) | F(SMEP) | F(SMAP) | F(PCID) | F(INVPCID) |           \
-     F(X2APIC) | F(TSC_DEADLINE) | F(TSC_ADJUST) | F(PDPE1GB) | F(UMIP))
+#define FEATURES_X86_64                                                                            \
+    (F(BASE) | F(FPU) | F(CMOV) | F(CX8) | F(MMX) | F(FXSR) | F(SSE) | F(SSE2) | F(CLFLUSH) |      \
+     F(SYSCALL) | F(SEP) | F(LM) | F(PAE) | F(PGE) | F(NX) | F(PREFETCHW))
+#define FEATURES_X86_64_V2                                                                         \
+    (FEATURES_X86_64 | F(SSE3) | F(SSSE3) | F(SSE41) | F(SSE42) | F(POPCNT) | F(CX16) |            \
+     F(LAHF64) | F(MOVBE) | F(XSAVE) | F(RDRAND) | F(RDSEED) | F(RDTSCP) | F(FSGSBASE) | F(SMEP) | \
+     F(SMAP) | F(PCID) | F(INVPCID) | F(X2APIC) | F(TSC_DEADLINE) | F(TSC_ADJUST) | F(PDPE1GB) |   \
+     F(UMIP))
 
 static const struct cpu_model models[] = {
     {"x86-64", FEATURES_X86_64, "the baseline: SSE2, no SSE3, no x2APIC"},
@@ -79,14 +80,23 @@ static bool sub_matches(int want, u32 subleaf)
 
 struct cpuid_regs cpuid_query(const struct vcpu *v, u32 leaf, u32 subleaf)
 {
-    enum { EAX, EBX, ECX, EDX, SUB_ANY = ANY_SUBLEAF, SUB_OTHER = OTHER_SUBLEAF, SUB_0 = 0, SUB_1 = 1 };
+    enum {
+        EAX,
+        EBX,
+        ECX,
+        EDX,
+        SUB_ANY = ANY_SUBLEAF,
+        SUB_OTHER = OTHER_SUBLEAF,
+        SUB_0 = 0,
+        SUB_1 = 1
+    };
     u32 r[4] = {0};
 
-#define CPUID_BIT(l, sub, reg, bit, feature)                                                                           \
-    if (leaf == (l) && sub_matches(SUB_##sub, subleaf) && cpu_has(v->model, feature))                                  \
+#define CPUID_BIT(l, sub, reg, bit, feature)                                                       \
+    if (leaf == (l) && sub_matches(SUB_##sub, subleaf) && cpu_has(v->model, feature))              \
         r[reg] |= 1u << (bit);
-#define CPUID_VALUE(l, sub, reg, value)                                                                                \
-    if (leaf == (l) && sub_matches(SUB_##sub, subleaf))                                                                \
+#define CPUID_VALUE(l, sub, reg, value)                                                            \
+    if (leaf == (l) && sub_matches(SUB_##sub, subleaf))                                            \
         r[reg] |= (value);
 #include "cpu/cpuid.def"
 #undef CPUID_BIT

@@ -22,11 +22,13 @@
 
 struct cpu_model {
     const char *name;
-    u64 features;         /* bit per enum cpu_feature */
-    const char *summary;  /* for --cpu help */
+    u64 features;        /* bit per enum cpu_feature */
+    const char *summary; /* for --cpu help */
 };
 
-struct cpuid_regs { u32 eax, ebx, ecx, edx; };
+struct cpuid_regs {
+    u32 eax, ebx, ecx, edx;
+};
 
 static inline bool cpu_has(const struct cpu_model *m, enum cpu_feature f)
 {

@@ -86,7 +86,14 @@ static void locate(void *owner, const void *where)
 }
 
 /* Registers of the APIC by number (offset / 16). */
-enum { APIC_ID = 2, APIC_EOI = 0xb, APIC_LDR = 0xd, APIC_DFR = 0xe, APIC_SVR = 0xf, APIC_ICR = 0x30 };
+enum {
+    APIC_ID = 2,
+    APIC_EOI = 0xb,
+    APIC_LDR = 0xd,
+    APIC_DFR = 0xe,
+    APIC_SVR = 0xf,
+    APIC_ICR = 0x30
+};
 
 void vcpu_lapic_hold(struct vcpu *v, unsigned reg)
 {
@@ -100,9 +107,7 @@ void vcpu_lapic_hold(struct vcpu *v, unsigned reg)
         if (lapic_eoi_is_level(v))
             need(v, directory_io_object(d), RIGHT_WRITE);
         break;
-    case APIC_ICR:
-        need(v, directory_apic_object(d), RIGHT_READ);
-        break;
+    case APIC_ICR: need(v, directory_apic_object(d), RIGHT_READ); break;
     case APIC_ID:
     case APIC_LDR:
     case APIC_DFR:
@@ -110,8 +115,7 @@ void vcpu_lapic_hold(struct vcpu *v, unsigned reg)
         /* The map of destinations changes: read by senders under the I/O hold (I/O APIC) or its own (ICR). */
         vcpu_need_apic_map(v);
         break;
-    default:
-        break;
+    default: break;
     }
     participant_kick(&v->p); /* the timer or an interrupt may have become due */
 }
@@ -139,7 +143,9 @@ void vcpu_lapic_msr_write(struct vcpu *v, u32 index, u64 value)
 {
     bool broadcast = index == 0x80b && lapic_eoi_is_level(v);
 
-    vcpu_lapic_hold(v, index == 0x1b ? APIC_ID : index >> 4 == 0x80 || index >> 4 == 0x83 ? index & 0x3f : 0);
+    vcpu_lapic_hold(v, index == 0x1b                              ? APIC_ID
+                       : index >> 4 == 0x80 || index >> 4 == 0x83 ? index & 0x3f
+                                                                  : 0);
     if (broadcast)
         v->env->io->begin(v->env->io->ctx, &v->p);
     lapic_msr_write(v, index, value);

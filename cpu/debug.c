@@ -92,8 +92,8 @@ bool debug_has_data(const struct vcpu *v)
 }
 
 /* A breakpoint that is not enabled sets its bit as well when another one hits (as above); only enabled ones make a trap. */
-static void note_hits(struct vcpu *v, u64 a, unsigned size, bool (*wanted)(unsigned kind, enum mmu_access access),
-                      enum mmu_access access)
+static void note_hits(struct vcpu *v, u64 a, unsigned size,
+                      bool (*wanted)(unsigned kind, enum mmu_access access), enum mmu_access access)
 {
     u64 hits = 0, enabled = 0;
 

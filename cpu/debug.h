@@ -11,8 +11,13 @@
 #include "cpu/vcpu.h"
 
 enum {
-    DR6_BD = 1 << 13, DR6_BS = 1 << 14, DR6_BT = 1 << 15, DR6_TRAPS = 0xe00f, DR6_BREAKPOINTS = 0xf,
-    DR7_ENABLES = 0xff, DR7_GD = 1 << 13,
+    DR6_BD = 1 << 13,
+    DR6_BS = 1 << 14,
+    DR6_BT = 1 << 15,
+    DR6_TRAPS = 0xe00f,
+    DR6_BREAKPOINTS = 0xf,
+    DR7_ENABLES = 0xff,
+    DR7_GD = 1 << 13,
 };
 #define DR6_FIXED 0xffff0ff0u
 #define DR7_FIXED 0x00000400u

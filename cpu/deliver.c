@@ -21,11 +21,11 @@
 
 struct event {
     u8 vector;
-    bool software;  /* the gate's DPL is checked */
+    bool software; /* the gate's DPL is checked */
     bool has_error;
-    u32 ext;        /* EXT bit of error codes */
+    u32 ext; /* EXT bit of error codes */
     u32 error;
-    u64 rip;        /* pushed, as are the flags */
+    u64 rip; /* pushed, as are the flags */
     u32 flags;
 };
 
@@ -36,7 +36,7 @@ struct entry {
     bool new_ss;
     u8 cpl;
     u64 rip;
-    u32 clear;      /* flags to clear */
+    u32 clear; /* flags to clear */
 };
 
 static void commit_entry(struct vcpu *v, const struct entry *n)
@@ -83,8 +83,13 @@ static void enter_task(struct vcpu *v, const struct event *ev, const struct desc
 {
     struct descriptor tss;
     struct task_request t = {
-        .cause = TASK_GATE, .sel = gate->sel, .rip = ev->rip, .flags = ev->flags, .ext = ev->ext,
-        .has_error = ev->has_error, .error = ev->error,
+        .cause = TASK_GATE,
+        .sel = gate->sel,
+        .rip = ev->rip,
+        .flags = ev->flags,
+        .ext = ev->ext,
+        .has_error = ev->has_error,
+        .error = ev->error,
     };
 
     task_find(v, gate->sel, false, ev->ext, &tss);
@@ -111,7 +116,8 @@ static void find_gate(struct vcpu *v, const struct event *ev, struct descriptor 
         vcpu_raise_err(v, VEC_NP, error);
 }
 
-static void plan_stack(struct vcpu *v, const struct event *ev, const struct descriptor *gate, struct entry *n)
+static void plan_stack(struct vcpu *v, const struct event *ev, const struct descriptor *gate,
+                       struct entry *n)
 {
     bool wide = vcpu_is_lma(v);
     unsigned ist = wide ? gate->ist : 0;
@@ -190,7 +196,11 @@ static void enter_event(struct vcpu *v, void *arg)
 void deliver_software(struct vcpu *v, u8 vector, u64 next_rip, bool icebp)
 {
     struct event ev = {
-        .vector = vector, .software = !icebp, .ext = icebp, .rip = next_rip, .flags = vcpu_flags(v) & ~(u32)FL_RF,
+        .vector = vector,
+        .software = !icebp,
+        .ext = icebp,
+        .rip = next_rip,
+        .flags = vcpu_flags(v) & ~(u32)FL_RF,
     };
 
     enter_event(v, &ev);
@@ -200,17 +210,12 @@ void deliver_software(struct vcpu *v, u8 vector, u64 next_rip, bool icebp)
 
 enum class { BENIGN, CONTRIBUTORY, PAGE_FAULT, DOUBLE };
 
-static enum class class_of(unsigned vector)
-{
-    switch (vector) {
-    case VEC_DE:
-    case VEC_TS:
-    case VEC_NP:
-    case VEC_SS:
-    case VEC_GP: return CONTRIBUTORY;
-    case VEC_PF: return PAGE_FAULT;
-    case VEC_DF: return DOUBLE;
-    default: return BENIGN;
+static enum class class_of(unsigned vector) {
+    switch (vector){
+        case VEC_DE : case VEC_TS : case VEC_NP : case VEC_SS : case VEC_GP : return CONTRIBUTORY;
+        case VEC_PF : return PAGE_FAULT;
+        case VEC_DF : return DOUBLE;
+        default : return BENIGN;
     }
 }
 

@@ -19,8 +19,8 @@
 #define CACHE_SLOTS 512
 
 struct slot {
-    gpa_t gpa;  /* of the first byte; ~0: empty */
-    u8 size;    /* 8 or 16 */
+    gpa_t gpa; /* of the first byte; ~0: empty */
+    u8 size;   /* 8 or 16 */
     struct descriptor d;
 };
 
@@ -198,7 +198,8 @@ void desc_cache_drop_range(struct vcpu *v, gpa_t gpa, u64 size)
     /* An entry that overlaps starts less than 16 bytes before; its slot follows from its address. */
     if (size >= 4096) {
         for (unsigned i = 0; i < CACHE_SLOTS; i++)
-            if (c->slot[i].gpa != ~(gpa_t)0 && c->slot[i].gpa < end && c->slot[i].gpa + c->slot[i].size > gpa) {
+            if (c->slot[i].gpa != ~(gpa_t)0 && c->slot[i].gpa < end &&
+                c->slot[i].gpa + c->slot[i].size > gpa) {
                 c->slot[i].gpa = ~(gpa_t)0;
                 c->drops++;
             }

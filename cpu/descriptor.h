@@ -13,18 +13,34 @@
 
 /* Descriptor types as struct segreg and struct descriptor hold them: S (code or data) is bit 4. SDM vol. 3 tables 3-1, 3-2. */
 enum {
-    DT_TSS16 = 1, DT_LDT = 2, DT_TSS16_BUSY = 3, DT_CALL16 = 4, DT_TASK = 5, DT_INT16 = 6, DT_TRAP16 = 7,
-    DT_TSS32 = 9, DT_TSS32_BUSY = 11, DT_CALL32 = 12, DT_INT32 = 14, DT_TRAP32 = 15,
-    DT_S = 0x10, DT_ACCESSED = 1, DT_RW = 2, DT_DOWN = 4, DT_CONFORMING = 4, DT_CODE = 8, DT_BUSY = 2,
+    DT_TSS16 = 1,
+    DT_LDT = 2,
+    DT_TSS16_BUSY = 3,
+    DT_CALL16 = 4,
+    DT_TASK = 5,
+    DT_INT16 = 6,
+    DT_TRAP16 = 7,
+    DT_TSS32 = 9,
+    DT_TSS32_BUSY = 11,
+    DT_CALL32 = 12,
+    DT_INT32 = 14,
+    DT_TRAP32 = 15,
+    DT_S = 0x10,
+    DT_ACCESSED = 1,
+    DT_RW = 2,
+    DT_DOWN = 4,
+    DT_CONFORMING = 4,
+    DT_CODE = 8,
+    DT_BUSY = 2,
 };
 
 struct descriptor {
-    gla_t gla;       /* where it was read from */
-    u64 base;        /* segment: base. Gate: target offset */
-    u32 limit;       /* segment: in bytes */
-    u32 rights;      /* high doubleword & 0x00ffff00, as LAR wants it */
-    u16 sel;         /* gate: target selector */
-    u8 params, ist;  /* gate: parameter count, IST index */
+    gla_t gla;      /* where it was read from */
+    u64 base;       /* segment: base. Gate: target offset */
+    u32 limit;      /* segment: in bytes */
+    u32 rights;     /* high doubleword & 0x00ffff00, as LAR wants it */
+    u16 sel;        /* gate: target selector */
+    u8 params, ist; /* gate: parameter count, IST index */
     u8 type, dpl;
     bool p, avl, l, db, g;
     bool short_table; /* a 16-byte descriptor whose second half is beyond the table's limit */

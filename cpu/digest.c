@@ -10,7 +10,8 @@
 
 static u64 fold_segment(u64 h, const struct segreg *s)
 {
-    u64 attributes = s->type | (u64)s->dpl << 8 | s->l << 10 | s->db << 11 | s->g << 12 | s->p << 13 | s->avl << 14;
+    u64 attributes = s->type | (u64)s->dpl << 8 | s->l << 10 | s->db << 11 | s->g << 12 |
+                     s->p << 13 | s->avl << 14;
 
     h = digest_fold(h, s->sel | (u64)s->limit << 32);
     h = digest_fold(h, s->base);
@@ -21,7 +22,8 @@ static u64 fold_fpu(u64 h, const struct fpu *f)
 {
     for (unsigned i = 0; i < 8; i++)
         h = digest_fold(digest_fold(h, f->st[i].mant), f->st[i].se);
-    h = digest_fold(h, f->top | f->tag << 8 | (u64)f->cw << 16 | (u64)f->sw << 32 | (u64)f->opcode << 48);
+    h = digest_fold(h, f->top | f->tag << 8 | (u64)f->cw << 16 | (u64)f->sw << 32 |
+                           (u64)f->opcode << 48);
     h = digest_fold(digest_fold(h, f->ip), f->dp);
     h = digest_fold(digest_fold(h, f->cs | (u64)f->ds << 16 | (u64)f->mxcsr << 32), f->ferr);
     for (unsigned i = 0; i < 16; i++)
@@ -47,8 +49,8 @@ u64 vcpu_digest(const struct vcpu *v)
     h = digest_fold(digest_fold(h, v->dr6), v->dr7);
     h = fold_fpu(h, &v->fpu);
     h = msr_digest(v, h);
-    h = digest_fold(h, v->cpl | v->shadow << 8 | v->nmi_blocked << 9 | v->nmi_pending << 10 | v->shadow_ss << 11 |
-                           v->fault_pending << 12 | (u64)v->activity << 16);
+    h = digest_fold(h, v->cpl | v->shadow << 8 | v->nmi_blocked << 9 | v->nmi_pending << 10 |
+                           v->shadow_ss << 11 | v->fault_pending << 12 | (u64)v->activity << 16);
     h = digest_fold(h, v->pending_db);
     return lapic_digest(v, h);
 }

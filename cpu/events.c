@@ -153,9 +153,7 @@ static void deliver(struct vcpu *v, struct delivery *d)
         env->io->end(env->io->ctx, &v->p);
         lapic_begin_extint(v);
         break;
-    default:
-        deliver_exception(v, &v->exc);
-        break;
+    default: deliver_exception(v, &v->exc); break;
     }
 }
 
@@ -193,7 +191,7 @@ static void advance(struct vcpu *v)
 
 static void deliver_logged(struct vcpu *v, unsigned kind, u64 vector)
 {
-    struct delivery d = { kind, vector };
+    struct delivery d = {kind, vector};
     u64 pos = v->p.position;
 
     if (!delivered(v, &d))
@@ -213,7 +211,7 @@ static void deliver_logged(struct vcpu *v, unsigned kind, u64 vector)
 static void deliver_pending(struct vcpu *v)
 {
     while (v->fault_pending || (v->pending_db && !v->shadow_ss)) {
-        struct delivery d = { 0, 0 };
+        struct delivery d = {0, 0};
 
         if (v->fault_pending) {
             v->exc = v->fault;
@@ -231,7 +229,7 @@ static void deliver_pending(struct vcpu *v)
 
 static void take_message(struct vcpu *v, const struct journal_event *ev)
 {
-    struct ipi msg = { (u8)ev->v[2], (u8)ev->v[3], ev->v[3] >> 8 & 1 };
+    struct ipi msg = {(u8)ev->v[2], (u8)ev->v[3], ev->v[3] >> 8 & 1};
     struct ipi_mail mail;
 
     if (v->env->replay) {
@@ -239,10 +237,12 @@ static void take_message(struct vcpu *v, const struct journal_event *ev)
             v->ended = true;
             return;
         }
-        if (!ipi_take_from(&v->p, (unsigned)ev->v[0], ev->v[1], &mail) || mail.msg.mode != msg.mode ||
-            mail.msg.vector != msg.vector || mail.msg.level != msg.level) {
+        if (!ipi_take_from(&v->p, (unsigned)ev->v[0], ev->v[1], &mail) ||
+            mail.msg.mode != msg.mode || mail.msg.vector != msg.vector ||
+            mail.msg.level != msg.level) {
             journal_diverge(v->p.stream, v->p.position,
-                            "expected an interrupt message (mode %u, vector %u) from participant %u at %llu, but it was not sent",
+                            "expected an interrupt message (mode %u, vector %u) from participant "
+                            "%u at %llu, but it was not sent",
                             msg.mode, msg.vector, (unsigned)ev->v[0], (unsigned long long)ev->v[1]);
             v->ended = true;
             return;
@@ -253,12 +253,14 @@ static void take_message(struct vcpu *v, const struct journal_event *ev)
 
 static void replay_interrupt(struct vcpu *v, u64 logged)
 {
-    struct delivery d = { logged & EXT_ACKNOWLEDGED ? DELIVER_EXTINT : DELIVER_INTERRUPT, logged & 255 };
+    struct delivery d = {logged & EXT_ACKNOWLEDGED ? DELIVER_EXTINT : DELIVER_INTERRUPT,
+                         logged & 255};
     int vector = can_interrupt(v) ? lapic_pending(v) : -1;
 
     if (vector != (d.kind == DELIVER_EXTINT ? -2 : (int)d.vector)) {
         journal_diverge(v->p.stream, v->p.position,
-                        "expected interrupt %u to be delivered here, but %d is pending (-1: none, -2: the 8259's)",
+                        "expected interrupt %u to be delivered here, but %d is pending (-1: none, "
+                        "-2: the 8259's)",
                         (unsigned)d.vector, vector);
         v->ended = true;
         return;
@@ -267,8 +269,8 @@ static void replay_interrupt(struct vcpu *v, u64 logged)
         ;
     v->stat_interrupts++;
     if (d.vector != (logged & 255)) {
-        journal_diverge(v->p.stream, v->p.position, "expected interrupt %u from the 8259, found %u", (unsigned)(logged & 255),
-                        (unsigned)d.vector);
+        journal_diverge(v->p.stream, v->p.position, "expected interrupt %u from the 8259, found %u",
+                        (unsigned)(logged & 255), (unsigned)d.vector);
         v->ended = true;
     }
     advance(v);
@@ -309,7 +311,8 @@ static void take_sipi(struct vcpu *v)
 static void wake(struct vcpu *v)
 {
     if (v->activity != CPU_MWAIT) {
-        journal_diverge(v->p.stream, v->p.position, "expected the vCPU to wait in MWAIT here, found that it does not");
+        journal_diverge(v->p.stream, v->p.position,
+                        "expected the vCPU to wait in MWAIT here, found that it does not");
         v->ended = true;
         return;
     }
@@ -322,7 +325,8 @@ static void expire_timer(struct vcpu *v, u64 now)
     v->timer_at = v->p.position + 1;
     if (lapic_timer_expire(v, now))
         return;
-    journal_diverge(v->p.stream, v->p.position, "expected the local APIC's timer to be due at %llu ns, but it is not",
+    journal_diverge(v->p.stream, v->p.position,
+                    "expected the local APIC's timer to be due at %llu ns, but it is not",
                     (unsigned long long)now);
     v->ended = true;
 }
@@ -330,9 +334,7 @@ static void expire_timer(struct vcpu *v, u64 now)
 static void handle(struct vcpu *v, const struct journal_event *ev)
 {
     switch (ev->type) {
-    case 0:
-        deliver_logged(v, (unsigned)ev->v[0], ev->v[1]);
-        break;
+    case 0: deliver_logged(v, (unsigned)ev->v[0], ev->v[1]); break;
     case JOURNAL_EDGE:
         if (!participant_wait_edge(&v->p, v->p.dir->who[ev->v[0]], ev->v[1]))
             v->ended = true;
@@ -344,31 +346,26 @@ static void handle(struct vcpu *v, const struct journal_event *ev)
     case JOURNAL_LAPIC_TIMER:
         expire_timer(v, journal_clock_set(v->p.stream, v->p.position, ev->v[0]));
         break;
-    case JOURNAL_INTERRUPT:
-        replay_interrupt(v, ev->v[0]);
-        break;
+    case JOURNAL_INTERRUPT: replay_interrupt(v, ev->v[0]); break;
     case JOURNAL_RESET:
-        while (!delivered(v, &(struct delivery){ DELIVER_INIT, 0 }))
+        while (!delivered(v, &(struct delivery){DELIVER_INIT, 0}))
             ;
         advance(v);
         break;
     case JOURNAL_NMI:
-        while (!delivered(v, &(struct delivery){ DELIVER_NMI, 0 }))
+        while (!delivered(v, &(struct delivery){DELIVER_NMI, 0}))
             ;
         advance(v);
         break;
-    case JOURNAL_WAKE:
-        wake(v);
-        break;
-    case JOURNAL_DIGEST:
-        check_digest(v, ev);
-        break;
+    case JOURNAL_WAKE: wake(v); break;
+    case JOURNAL_DIGEST: check_digest(v, ev); break;
     case JOURNAL_STOP:
         check_digest(v, ev);
         v->stopped = true;
         break;
     default:
-        journal_diverge(v->p.stream, v->p.position, "expected an event of a vCPU, found type %u", ev->type);
+        journal_diverge(v->p.stream, v->p.position, "expected an event of a vCPU, found type %u",
+                        ev->type);
         v->ended = true;
         break;
     }
@@ -435,7 +432,8 @@ static bool wait_halted(struct vcpu *v)
         if (v->activity == CPU_RUNNING)
             break;
         if (v->env->replay) {
-            journal_diverge(v->p.stream, v->p.position, "expected the vCPU to run on to %llu, found it halted",
+            journal_diverge(v->p.stream, v->p.position,
+                            "expected the vCPU to run on to %llu, found it halted",
                             (unsigned long long)journal_horizon(v->p.stream));
             v->ended = true;
             return false;

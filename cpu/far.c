@@ -71,7 +71,8 @@ static void far_real(struct vcpu *v, u16 sel, u64 rip, unsigned osize, bool call
 /* --- Gates and tasks -------------------------------------------------------------------------- */
 
 /* CALL through a gate to more privilege: new stack, parameters copied. */
-static void call_inner(struct vcpu *v, const struct descriptor *gate, const struct descriptor *cs, unsigned size)
+static void call_inner(struct vcpu *v, const struct descriptor *gate, const struct descriptor *cs,
+                       unsigned size)
 {
     struct segment_plan csp, ss;
     struct frame f, old;
@@ -98,8 +99,8 @@ static void call_inner(struct vcpu *v, const struct descriptor *gate, const stru
 }
 
 /* JMP or CALL through a gate without change of privilege. */
-static void gate_same(struct vcpu *v, const struct descriptor *gate, const struct descriptor *cs, unsigned size,
-                      bool call)
+static void gate_same(struct vcpu *v, const struct descriptor *gate, const struct descriptor *cs,
+                      unsigned size, bool call)
 {
     struct segment_plan csp;
     struct frame f;
@@ -137,8 +138,10 @@ static void far_task(struct vcpu *v, u16 sel, bool call)
 {
     struct descriptor tss;
     struct task_request t = {
-        .cause = call ? TASK_CALL : TASK_JMP, .sel = sel,
-        .rip = vcpu_next_rip(v, v->cur), .flags = vcpu_flags(v) & ~(u32)FL_RF,
+        .cause = call ? TASK_CALL : TASK_JMP,
+        .sel = sel,
+        .rip = vcpu_next_rip(v, v->cur),
+        .flags = vcpu_flags(v) & ~(u32)FL_RF,
     };
 
     task_find(v, sel, false, 0, &tss);
@@ -176,7 +179,8 @@ static void far_system(struct vcpu *v, u16 sel, const struct descriptor *d, bool
 
 /* --- JMP and CALL ----------------------------------------------------------------------------- */
 
-static void far_code(struct vcpu *v, u16 sel, u64 rip, unsigned osize, bool call, const struct descriptor *cs)
+static void far_code(struct vcpu *v, u16 sel, u64 rip, unsigned osize, bool call,
+                     const struct descriptor *cs)
 {
     struct segment_plan csp;
     struct frame f;
@@ -255,7 +259,8 @@ static void find_return_cs(struct vcpu *v, u16 sel, u64 rip, struct descriptor *
     check_rip(v, cs, rip);
 }
 
-static void plan_return_ss(struct vcpu *v, u16 sel, unsigned cpl, bool long_cs, struct segment_plan *ss)
+static void plan_return_ss(struct vcpu *v, u16 sel, unsigned cpl, bool long_cs,
+                           struct segment_plan *ss)
 {
     unsigned vec;
 
@@ -282,8 +287,8 @@ static u64 return_sp(const struct vcpu *v, const struct segreg *ss, bool long_cs
 
 /* Finish a return (RET, IRET) to protected mode: frame f stands behind RIP, CS and for IRET the flags. `with_ss`: SS:RSP is popped
  * even without change of privilege. Everything that can fail comes first. */
-static void return_protected(struct vcpu *v, struct frame *f, u64 rip, u16 sel, unsigned osize, unsigned skip,
-                             bool with_ss)
+static void return_protected(struct vcpu *v, struct frame *f, u64 rip, u16 sel, unsigned osize,
+                             unsigned skip, bool with_ss)
 {
     struct descriptor cs;
     struct segment_plan csp, ss;
@@ -398,7 +403,9 @@ static void iret_task(struct vcpu *v)
 {
     struct descriptor tss;
     struct task_request t = {
-        .cause = TASK_IRET, .rip = vcpu_next_rip(v, v->cur), .flags = vcpu_flags(v) & ~(u32)(FL_NT | FL_RF),
+        .cause = TASK_IRET,
+        .rip = vcpu_next_rip(v, v->cur),
+        .flags = vcpu_flags(v) & ~(u32)(FL_NT | FL_RF),
     };
 
     t.sel = mmu_sys_read(&v->mmu, (u32)v->seg[SEG_TR].base, 2, v->cur);

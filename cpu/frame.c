@@ -9,7 +9,8 @@
 
 #include "src/base/check.h"
 
-void frame_begin_at(struct frame *f, const struct segreg *ss, u64 sp, bool wide, unsigned cpl, u32 error)
+void frame_begin_at(struct frame *f, const struct segreg *ss, u64 sp, bool wide, unsigned cpl,
+                    u32 error)
 {
     f->ss = *ss;
     f->sp = sp;
@@ -30,7 +31,8 @@ static u64 cut(const struct frame *f, u64 sp)
 }
 
 /* Linear address of [sp, sp + size) on the frame's stack. */
-static gla_t address(struct vcpu *v, const struct frame *f, u64 sp, unsigned size, enum mmu_access access)
+static gla_t address(struct vcpu *v, const struct frame *f, u64 sp, unsigned size,
+                     enum mmu_access access)
 {
     const struct segreg *s = &f->ss;
     u64 last = sp + size - 1;

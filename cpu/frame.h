@@ -12,19 +12,24 @@
 #define FRAME_MAX 48 /* GS FS DS ES SS ESP, 31 gate parameters, FLAGS CS IP, error code, and room */
 
 struct frame {
-    struct segreg ss;   /* stack segment; ignored when wide */
-    u64 sp;             /* stack pointer after what was pushed or popped so far, uncut */
-    bool wide;          /* 64-bit stack: flat, canonical */
-    bool user;          /* accessed with CPL 3's rights */
-    u32 error;          /* error code of the #SS that a violation raises */
+    struct segreg ss; /* stack segment; ignored when wide */
+    u64 sp;           /* stack pointer after what was pushed or popped so far, uncut */
+    bool wide;        /* 64-bit stack: flat, canonical */
+    bool user;        /* accessed with CPL 3's rights */
+    u32 error;        /* error code of the #SS that a violation raises */
     unsigned n;
-    struct { gla_t gla; u64 value; u8 size; } push[FRAME_MAX];
+    struct {
+        gla_t gla;
+        u64 value;
+        u8 size;
+    } push[FRAME_MAX];
 };
 
 /* A frame on the present stack. */
 void frame_begin(struct vcpu *v, struct frame *f, u32 error);
 /* A frame on another stack, used at privilege `cpl`. */
-void frame_begin_at(struct frame *f, const struct segreg *ss, u64 sp, bool wide, unsigned cpl, u32 error);
+void frame_begin_at(struct frame *f, const struct segreg *ss, u64 sp, bool wide, unsigned cpl,
+                    u32 error);
 
 /* Add a push: checks and probes it. Raises #SS(error), or escapes. */
 void frame_push(struct vcpu *v, struct frame *f, u64 value, unsigned size);

@@ -17,7 +17,8 @@ void gate_target(struct vcpu *v, u16 sel, u32 ext, struct descriptor *cs)
         vcpu_raise_err(v, VEC_NP, selector_error(sel) | ext);
 }
 
-static void inner_stack64(struct vcpu *v, unsigned cpl, unsigned ist, u32 ext, struct frame *f, struct segment_plan *ss)
+static void inner_stack64(struct vcpu *v, unsigned cpl, unsigned ist, u32 ext, struct frame *f,
+                          struct segment_plan *ss)
 {
     const struct segreg *tr = &v->seg[SEG_TR];
     u32 offset = ist ? 36 + (ist - 1) * 8 : 4 + cpl * 8;
@@ -34,7 +35,8 @@ static void inner_stack64(struct vcpu *v, unsigned cpl, unsigned ist, u32 ext, s
     frame_begin_at(f, &ss->reg, sp, true, cpl, ext);
 }
 
-void gate_inner_stack(struct vcpu *v, unsigned cpl, unsigned ist, u32 ext, struct frame *f, struct segment_plan *ss)
+void gate_inner_stack(struct vcpu *v, unsigned cpl, unsigned ist, u32 ext, struct frame *f,
+                      struct segment_plan *ss)
 {
     const struct segreg *tr = &v->seg[SEG_TR];
     bool wide = (tr->type & 8) != 0;
@@ -53,7 +55,8 @@ void gate_inner_stack(struct vcpu *v, unsigned cpl, unsigned ist, u32 ext, struc
     sel = mmu_sys_read(&v->mmu, (u32)(tr->base + offset + (wide ? 4 : 2)), 2, v->cur);
     if (selector_is_null(sel))
         vcpu_raise_err(v, VEC_TS, ext);
-    if (!descriptor_fetch(v, sel, &d) || (sel & 3u) != cpl || d.dpl != cpl || !descriptor_is_writable_data(&d))
+    if (!descriptor_fetch(v, sel, &d) || (sel & 3u) != cpl || d.dpl != cpl ||
+        !descriptor_is_writable_data(&d))
         vcpu_raise_err(v, VEC_TS, selector_error(sel) | ext);
     if (!d.p)
         vcpu_raise_err(v, VEC_SS, selector_error(sel) | ext);

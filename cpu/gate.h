@@ -15,6 +15,7 @@ void gate_target(struct vcpu *v, u16 sel, u32 ext, struct descriptor *cs);
 
 /* Find the stack for privilege level `cpl` in the TSS (long mode: IST `ist` if not 0), check it, and begin a frame there: #TS, #SS.
  * `ss` is what SS becomes; in long mode a null selector. */
-void gate_inner_stack(struct vcpu *v, unsigned cpl, unsigned ist, u32 ext, struct frame *f, struct segment_plan *ss);
+void gate_inner_stack(struct vcpu *v, unsigned cpl, unsigned ist, u32 ext, struct frame *f,
+                      struct segment_plan *ss);
 
 #endif

@@ -331,7 +331,9 @@ u64 lapic_digest(const struct vcpu *v, u64 seed)
     for (unsigned i = 0; i < LVT_COUNT; i++)
         seed = digest_fold(seed, l->lvt[i]);
     seed = digest_fold(digest_fold(seed, l->icr), l->svr | (u64)l->dfr << 32);
-    seed = digest_fold(seed, l->ldr | (u64)l->tpr << 8 | (u64)l->lint0 << 16 | (u64)l->extint << 17);
-    seed = digest_fold(digest_fold(seed, l->esr | (u64)l->errors << 32), l->divide | (u64)l->initial << 32);
+    seed =
+        digest_fold(seed, l->ldr | (u64)l->tpr << 8 | (u64)l->lint0 << 16 | (u64)l->extint << 17);
+    seed = digest_fold(digest_fold(seed, l->esr | (u64)l->errors << 32),
+                       l->divide | (u64)l->initial << 32);
     return digest_fold(digest_fold(digest_fold(seed, l->deadline), v->tsc_deadline), v->apic_base);
 }

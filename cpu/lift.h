@@ -13,35 +13,88 @@
 #include "src/base/types.h"
 
 enum insn_map { M1, M0F, M38, M3A, M_COUNT };
-enum insn_pfx { ANY, NP, P66, PF3, PF2 };          /* mandatory prefix; ANY: 66 means operand size, F2/F3 as is */
-enum insn_mod { ANYMOD, MEM, REG };                /* ModRM.mod */
-enum insn_mode { ALL, I64, O64, PEONLY };          /* I64: not in 64-bit code, O64: only there, PEONLY: not real/v86 */
-#define XX (-1)                                    /* ext: any; 0..7: ModRM.reg; 0xC0..0xFF: whole ModRM byte */
+enum insn_pfx {
+    ANY,
+    NP,
+    P66,
+    PF3,
+    PF2
+};                                  /* mandatory prefix; ANY: 66 means operand size, F2/F3 as is */
+enum insn_mod { ANYMOD, MEM, REG }; /* ModRM.mod */
+enum insn_mode {
+    ALL,
+    I64,
+    O64,
+    PEONLY
+};              /* I64: not in 64-bit code, O64: only there, PEONLY: not real/v86 */
+#define XX (-1) /* ext: any; 0..7: ModRM.reg; 0xC0..0xFF: whole ModRM byte */
 
 /* CPU features a row can require (bit numbers of struct cpu_model.features, cpuid.def says where CPUID shows them). */
 enum cpu_feature {
-    FEAT_BASE, FEAT_FPU, FEAT_CMOV, FEAT_CX8, FEAT_MMX, FEAT_FXSR, FEAT_SSE, FEAT_SSE2, FEAT_SSE3, FEAT_SSSE3,
-    FEAT_SSE41, FEAT_SSE42, FEAT_POPCNT, FEAT_CX16, FEAT_LAHF64, FEAT_MOVBE, FEAT_XSAVE, FEAT_XSAVEOPT,
-    FEAT_RDRAND, FEAT_RDSEED, FEAT_RDTSCP, FEAT_CLFLUSH, FEAT_MONITOR, FEAT_SYSCALL, FEAT_SEP, FEAT_LM, FEAT_FSGSBASE,
-    FEAT_BMI1, FEAT_ABM, FEAT_SMAP, FEAT_SMEP, FEAT_INVPCID, FEAT_PCID, FEAT_X2APIC, FEAT_TSC_DEADLINE,
-    FEAT_PAE, FEAT_PGE, FEAT_NX, FEAT_PDPE1GB, FEAT_WBNOINVD, FEAT_CLFLUSHOPT, FEAT_CLDEMOTE, FEAT_PREFETCHW,
-    FEAT_UMIP, FEAT_TSC_ADJUST, FEAT_COUNT
+    FEAT_BASE,
+    FEAT_FPU,
+    FEAT_CMOV,
+    FEAT_CX8,
+    FEAT_MMX,
+    FEAT_FXSR,
+    FEAT_SSE,
+    FEAT_SSE2,
+    FEAT_SSE3,
+    FEAT_SSSE3,
+    FEAT_SSE41,
+    FEAT_SSE42,
+    FEAT_POPCNT,
+    FEAT_CX16,
+    FEAT_LAHF64,
+    FEAT_MOVBE,
+    FEAT_XSAVE,
+    FEAT_XSAVEOPT,
+    FEAT_RDRAND,
+    FEAT_RDSEED,
+    FEAT_RDTSCP,
+    FEAT_CLFLUSH,
+    FEAT_MONITOR,
+    FEAT_SYSCALL,
+    FEAT_SEP,
+    FEAT_LM,
+    FEAT_FSGSBASE,
+    FEAT_BMI1,
+    FEAT_ABM,
+    FEAT_SMAP,
+    FEAT_SMEP,
+    FEAT_INVPCID,
+    FEAT_PCID,
+    FEAT_X2APIC,
+    FEAT_TSC_DEADLINE,
+    FEAT_PAE,
+    FEAT_PGE,
+    FEAT_NX,
+    FEAT_PDPE1GB,
+    FEAT_WBNOINVD,
+    FEAT_CLFLUSHOPT,
+    FEAT_CLDEMOTE,
+    FEAT_PREFETCHW,
+    FEAT_UMIP,
+    FEAT_TSC_ADJUST,
+    FEAT_COUNT
 };
 
 /* A decoded instruction, independent of what it means. */
 struct insn {
     u8 len, map, opcode;
-    bool p66, p67, pf2, pf3, lock; /* prefixes present, in any role; of F2 and F3 only the last is */
-    u8 rex;                   /* whole REX byte, 0: none */
+    bool p66, p67, pf2, pf3,
+        lock; /* prefixes present, in any role; of F2 and F3 only the last is */
+    u8 rex;   /* whole REX byte, 0: none */
     bool has_modrm;
-    u8 modrm, mod, reg, rm;   /* reg, rm with REX.R, REX.B */
-    u8 osize, asize;          /* effective sizes in bytes (osize 2, 4, 8 after REX.W and 66) */
+    u8 modrm, mod, reg, rm; /* reg, rm with REX.R, REX.B */
+    u8 osize, asize;        /* effective sizes in bytes (osize 2, 4, 8 after REX.W and 66) */
     /* Memory operand, if mod != 3 (or moffs). base/index are UREG_ZERO where absent. */
     u8 base, index, shift, seg; /* seg: enum seg, after override and default */
     bool rip_relative;
     i64 disp;
-    u64 imm, imm2;            /* sign-extended as the manual says of the form; imm2: second of ENTER, far pointers */
-    u16 mnemonic;             /* ZydisMnemonic, for disassembly and checks */
+    u64 imm,
+        imm2; /* sign-extended as the manual says of the form; imm2: second of ENTER, far pointers */
+    u16 mnemonic; /* ZydisMnemonic, for disassembly and checks */
 };
 
 struct lift_state;
@@ -58,12 +111,12 @@ struct insn_row {
 
 struct lift_state {
     const struct insn *in;
-    u32 key;              /* KEY_* of the block */
-    u64 features;         /* bit per enum cpu_feature */
-    u64 rip, next_rip;    /* of this instruction, relative to CS, cut to the code size */
-    struct uop *out;      /* next free micro-op */
-    unsigned n;           /* micro-ops emitted for this instruction */
-    bool end;             /* set by a lifter: the block ends with this instruction */
+    u32 key;           /* KEY_* of the block */
+    u64 features;      /* bit per enum cpu_feature */
+    u64 rip, next_rip; /* of this instruction, relative to CS, cut to the code size */
+    struct uop *out;   /* next free micro-op */
+    unsigned n;        /* micro-ops emitted for this instruction */
+    bool end;          /* set by a lifter: the block ends with this instruction */
 };
 
 /* Emit one micro-op, zeroed but for op and the instruction's common fields; the caller fills in the rest. */

@@ -10,7 +10,8 @@ static void check_alignment(struct mmu *m, gla_t a, const void *where)
 {
     if (likely(!m->align_check || m->index != MMU_USER || !(a & 15)))
         return;
-    if (m->lma && (sext64(a, 48) != a || sext64(a + 15, 48) != a + 15)) /* the access itself will say so */
+    if (m->lma &&
+        (sext64(a, 48) != a || sext64(a + 15, 48) != a + 15)) /* the access itself will say so */
         return;
     m->where = where;
     m->escape(m->owner, MMU_ESCAPE_ALIGN);

@@ -22,7 +22,8 @@ static bool all_flat(const struct vcpu *v)
     const struct segreg *s = v->seg;
     unsigned mask = DT_S | DT_CODE | DT_DOWN | DT_RW, data = DT_S | DT_RW;
 
-    return is_flat(&s[SEG_DS], mask, data) && is_flat(&s[SEG_SS], mask, data) && is_flat(&s[SEG_ES], mask, data) &&
+    return is_flat(&s[SEG_DS], mask, data) && is_flat(&s[SEG_SS], mask, data) &&
+           is_flat(&s[SEG_ES], mask, data) &&
            is_flat(&s[SEG_CS], DT_S | DT_CODE | DT_RW, DT_S | DT_CODE | DT_RW);
 }
 
@@ -45,8 +46,10 @@ static u32 code_key(const struct vcpu *v)
 
 static void update_mmu(struct vcpu *v)
 {
-    if (v->seen[0] != v->cr0 || v->seen[1] != v->cr3 || v->seen[2] != v->cr4 || v->seen[3] != v->efer) {
-        mmu_configure(&v->mmu, v->cr0, v->cr4 & CR4_PCIDE ? v->cr3 & ~0xfffull : v->cr3, v->cr4, v->efer);
+    if (v->seen[0] != v->cr0 || v->seen[1] != v->cr3 || v->seen[2] != v->cr4 ||
+        v->seen[3] != v->efer) {
+        mmu_configure(&v->mmu, v->cr0, v->cr4 & CR4_PCIDE ? v->cr3 & ~0xfffull : v->cr3, v->cr4,
+                      v->efer);
         v->seen[0] = v->cr0;
         v->seen[1] = v->cr3;
         v->seen[2] = v->cr4;

@@ -92,7 +92,8 @@ static bool set_mtrr_var(struct vcpu *v, u32 index, u64 value)
 {
     u64 phys = mask64(CPUID_PHYS_BITS) & ~0xfffull;
 
-    if (index & 1 ? value & ~(phys | 0x800) : (value & ~(phys | 0xff)) || !is_mtrr_type(value & 0xff))
+    if (index & 1 ? value & ~(phys | 0x800)
+                  : (value & ~(phys | 0xff)) || !is_mtrr_type(value & 0xff))
         return false;
     v->mtrr_var[index - 0x200] = value;
     return true;
@@ -222,6 +223,9 @@ static bool is_canonical(u64 a)
 {
     return sext64(a, 48) == a;
 }
+
+/* It cannot read these macros. */
+/* clang-format off */
 
 static bool read_range(struct vcpu *v, u32 index, u64 *value)
 {
@@ -356,6 +360,8 @@ u64 msr_digest(const struct vcpu *v, u64 h)
     h = fold_row(h, v->mc_ctl, ARRAY_SIZE(v->mc_ctl));
     return fold_row(h, v->perf, ARRAY_SIZE(v->perf));
 }
+
+/* clang-format on */
 
 void msr_reset(struct vcpu *v)
 {

@@ -123,17 +123,17 @@ LOCK_BIT(lock_BTC, "btc")
         uop_next(v, u);                                                                            \
     }
 HANDLER(BTS, 16)
-HANDLER(BTS, 32) HANDLER(BTS, 64) HANDLER(BTR, 16) HANDLER(BTR, 32) HANDLER(BTR, 64)
-    HANDLER(BTC, 16) HANDLER(BTC, 32) HANDLER(BTC, 64)
+HANDLER(BTS, 32)
+HANDLER(BTS, 64)
+HANDLER(BTR, 16)
+HANDLER(BTR, 32)
+HANDLER(BTR, 64)
+HANDLER(BTC, 16)
+HANDLER(BTC, 32)
+HANDLER(BTC, 64)
 #undef HANDLER
 
-        enum bits {
-            BSF,
-            BSR,
-            TZCNT,
-            LZCNT,
-            POPCNT
-        };
+enum bits { BSF, BSR, TZCNT, LZCNT, POPCNT };
 
 ALWAYS_INLINE void bits_op(struct vcpu *v, const struct uop *u, enum bits op, u64 a, unsigned bits)
 {

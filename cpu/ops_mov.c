@@ -67,8 +67,8 @@ ALWAYS_INLINE bool cmov_mem(struct vcpu *v, const struct uop *u, unsigned cond, 
     TWO_SPEEDS(uop_CMOV##NAME##_M##SIZE, cmov_mem(v, u, COND, SIZE / 8, fast))
 #define HANDLER(NAME, COND, RD)                                                                    \
     CMOV_R(NAME, COND, 16)                                                                         \
-    CMOV_R(NAME, COND, 32) CMOV_R(NAME, COND, 64) CMOV_M(NAME, COND, 16) CMOV_M(NAME, COND, 32)    \
-        CMOV_M(NAME, COND, 64)
+    CMOV_R(NAME, COND, 32)                                                                         \
+    CMOV_R(NAME, COND, 64) CMOV_M(NAME, COND, 16) CMOV_M(NAME, COND, 32) CMOV_M(NAME, COND, 64)
 FAM_CONDS(HANDLER)
 #undef HANDLER
 

@@ -381,7 +381,8 @@ void uop_rep_string(struct vcpu *v, const struct uop *u)
 
     v->cur = u;
     v->taken = 0;
-    if (ended && (u->aux == STR_INS || u->aux == STR_OUTS)) /* permission is needed to do nothing, too */
+    if (ended &&
+        (u->aux == STR_INS || u->aux == STR_OUTS)) /* permission is needed to do nothing, too */
         ioport_check(v, (u16)v->r[R_DX], u->osize);
     while (!stop) {
         u64 allowed = one ? 1 : 1 + vcpu_rep_allowance(v);
@@ -398,6 +399,7 @@ void uop_rep_string(struct vcpu *v, const struct uop *u)
     } else {
         v->rip = vcpu_insn_rip(v, u);
         v->taken = 2;
-        v->rf_loaded = true; /* the instruction is not over: an instruction breakpoint on it stays off */
+        v->rf_loaded =
+            true; /* the instruction is not over: an instruction breakpoint on it stays off */
     }
 }

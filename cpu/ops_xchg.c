@@ -231,16 +231,28 @@ ALWAYS_INLINE void locked_op(struct vcpu *v, const struct uop *u, enum alu op, u
         locked_op(v, u, OP, SIZE / 8);                                                             \
         uop_next(v, u);                                                                            \
     }
-#define HANDLERS(OP) HANDLER(OP, 8) HANDLER(OP, 16) HANDLER(OP, 32) HANDLER(OP, 64)
+#define HANDLERS(OP)                                                                               \
+    HANDLER(OP, 8)                                                                                 \
+    HANDLER(OP, 16)                                                                                \
+    HANDLER(OP, 32)                                                                                \
+    HANDLER(OP, 64)
 HANDLERS(ADD)
-HANDLERS(OR) HANDLERS(ADC) HANDLERS(SBB) HANDLERS(AND) HANDLERS(SUB) HANDLERS(XOR) HANDLERS(INC)
-    HANDLERS(DEC) HANDLERS(NEG) HANDLERS(NOT)
+HANDLERS(OR)
+HANDLERS(ADC)
+HANDLERS(SBB)
+HANDLERS(AND)
+HANDLERS(SUB)
+HANDLERS(XOR)
+HANDLERS(INC)
+HANDLERS(DEC)
+HANDLERS(NEG)
+HANDLERS(NOT)
 
-    /* --- CMPXCHG8B, CMPXCHG16B -------------------------------------------------------------------
+/* --- CMPXCHG8B, CMPXCHG16B -------------------------------------------------------------------
      */
 
-    /* Always done as a locked access: nobody can tell the difference. */
-    void help_cmpxchg8b(struct vcpu *v, const struct uop *u)
+/* Always done as a locked access: nobody can tell the difference. */
+void help_cmpxchg8b(struct vcpu *v, const struct uop *u)
 {
     u64 old = (u32)v->r[R_AX] | v->r[R_DX] << 32;
     u64 new = (u32)v->r[R_BX] | v->r[R_CX] << 32;

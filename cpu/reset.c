@@ -15,7 +15,10 @@
 static void reset_segments(struct vcpu *v)
 {
     struct segreg data = {
-        .usable = true, .type = DT_S | DT_RW | DT_ACCESSED, .p = true, .limit = 0xffff,
+        .usable = true,
+        .type = DT_S | DT_RW | DT_ACCESSED,
+        .p = true,
+        .limit = 0xffff,
     };
 
     for (unsigned i = 0; i < SEG_COUNT; i++)

@@ -30,7 +30,9 @@
 
 static u64 cut_to_code(const struct block *b, u64 rip)
 {
-    return (b->key & KEY_CODE) == CODE_64 ? rip : (b->key & KEY_CODE) == CODE_32 ? (u32)rip : (u16)rip;
+    return (b->key & KEY_CODE) == CODE_64   ? rip
+           : (b->key & KEY_CODE) == CODE_32 ? (u32)rip
+                                            : (u16)rip;
 }
 
 u64 vcpu_insn_rip(const struct vcpu *v, const struct uop *u)
@@ -93,22 +95,16 @@ static void unwind(struct vcpu *v)
 void vcpu_mmu_escaped(void *owner, enum mmu_escape why)
 {
     struct vcpu *v = owner;
-    struct exception e = { .has_error = true };
+    struct exception e = {.has_error = true};
 
     v->cur = v->mmu.where;
     switch (why) {
-    case MMU_ESCAPE_MISS:
-        mmu_peek_forget(&v->mmu);
-        longjmp(v->escape, ESCAPE_MISS);
-    case MMU_ESCAPE_CAREFUL:
-        mmu_peek_forget(&v->mmu);
-        longjmp(v->escape, ESCAPE_CAREFUL);
-    case MMU_ESCAPE_ALIGN:
-        vcpu_raise_err(v, VEC_AC, 0);
+    case MMU_ESCAPE_MISS: mmu_peek_forget(&v->mmu); longjmp(v->escape, ESCAPE_MISS);
+    case MMU_ESCAPE_CAREFUL: mmu_peek_forget(&v->mmu); longjmp(v->escape, ESCAPE_CAREFUL);
+    case MMU_ESCAPE_ALIGN: vcpu_raise_err(v, VEC_AC, 0);
     case MMU_ESCAPE_NONCANONICAL:
         vcpu_raise_err(v, v->blk && v->cur && v->cur->ss ? VEC_SS : VEC_GP, 0);
-    case MMU_ESCAPE_PF:
-        break;
+    case MMU_ESCAPE_PF: break;
     }
     e.vector = VEC_PF;
     e.error = v->mmu.fault_error;
@@ -124,12 +120,12 @@ _Noreturn void vcpu_raise_exc(struct vcpu *v, const struct exception *e)
 
 _Noreturn void vcpu_raise(struct vcpu *v, enum vector vec)
 {
-    vcpu_raise_exc(v, &(struct exception){ .vector = (u8)vec });
+    vcpu_raise_exc(v, &(struct exception){.vector = (u8)vec});
 }
 
 _Noreturn void vcpu_raise_err(struct vcpu *v, enum vector vec, u32 error)
 {
-    vcpu_raise_exc(v, &(struct exception){ .vector = (u8)vec, .has_error = true, .error = error });
+    vcpu_raise_exc(v, &(struct exception){.vector = (u8)vec, .has_error = true, .error = error});
 }
 
 /* ---- Executing ------------------------------------------------------------------------------------------------------ */
@@ -149,7 +145,8 @@ static bool must_look(struct vcpu *v)
         v->mmu.generation++;
     }
     return v->shadow || v->activity != CPU_RUNNING || (v->intr_waits && (v->rflags & FL_IF)) ||
-           (v->nmi_pending && !v->nmi_blocked) || v->pending_db || v->fault_pending || (v->key & KEY_STEP) || v->init_pending;
+           (v->nmi_pending && !v->nmi_blocked) || v->pending_db || v->fault_pending ||
+           (v->key & KEY_STEP) || v->init_pending;
 }
 
 /* Is the boundary reached? Nothing is fetched beyond it: what is due there comes first. */
@@ -211,7 +208,8 @@ static void run_one(struct vcpu *v)
     if (stepped && debug_begin_insn(v))
         longjmp(v->escape, ESCAPE_EXCEPTION);
     check_begin(v);
-    v->mmu.careful = v->careful = !v->check || v->single; /* while checking, the first attempt is like one in a block */
+    v->mmu.careful = v->careful =
+        !v->check || v->single; /* while checking, the first attempt is like one in a block */
     b = block_find(v, run_key(v) | KEY_STEP, &first);
     set_left(v, left(v) - 1);
     v->blk = b;
@@ -309,7 +307,8 @@ void vcpu_run(struct vcpu *v)
         case ESCAPE_NONE:
             if (v->need_single) {
                 v->need_single = false;
-                v->single = left(v) != 0 && !atomic_load_explicit(&v->p.budget.stop, memory_order_relaxed);
+                v->single =
+                    left(v) != 0 && !atomic_load_explicit(&v->p.budget.stop, memory_order_relaxed);
             }
             break;
         case ESCAPE_MISS:
@@ -317,9 +316,7 @@ void vcpu_run(struct vcpu *v)
             hold_acquire(&v->p);
             v->single = true;
             break;
-        default:
-            v->single = true;
-            break;
+        default: v->single = true; break;
         }
     }
     vcpu_leave(v);

@@ -49,7 +49,8 @@ void segment_set_real(struct segreg *s, u16 sel, bool v86)
     }
 }
 
-void segment_plan_descriptor(struct vcpu *v, u16 sel, const struct descriptor *d, struct segment_plan *p)
+void segment_plan_descriptor(struct vcpu *v, u16 sel, const struct descriptor *d,
+                             struct segment_plan *p)
 {
     p->d = *d;
     p->mark = (d->type & DT_S) && !(d->type & DT_ACCESSED);
@@ -74,8 +75,8 @@ static unsigned check_data(const struct descriptor *d, u16 sel, unsigned cpl)
     return d->p ? 0 : VEC_NP;
 }
 
-unsigned segment_plan_data(struct vcpu *v, enum seg seg, u16 sel, unsigned cpl, const struct segreg *ldt,
-                           struct segment_plan *p)
+unsigned segment_plan_data(struct vcpu *v, enum seg seg, u16 sel, unsigned cpl,
+                           const struct segreg *ldt, struct segment_plan *p)
 {
     struct descriptor d;
     unsigned vec;
@@ -135,7 +136,8 @@ void segment_drop_inner(struct vcpu *v)
     }
 }
 
-static bool allows(const struct vcpu *v, const struct segreg *s, u64 offset, unsigned size, enum mmu_access access)
+static bool allows(const struct vcpu *v, const struct segreg *s, u64 offset, unsigned size,
+                   enum mmu_access access)
 {
     u64 last = offset + size - 1;
 

@@ -13,7 +13,7 @@
 struct segment_plan {
     struct segreg reg;
     struct descriptor d;
-    bool mark;   /* the accessed bit is to be set */
+    bool mark; /* the accessed bit is to be set */
 };
 
 /* The hidden part as the descriptor says; accessed bit set. */
@@ -25,10 +25,11 @@ void segment_set_real(struct segreg *s, u16 sel, bool v86);
 
 /* Data segment or SS at privilege `cpl` in protected mode: 0 if `sel` may be loaded, else the vector (VEC_GP, VEC_NP, VEC_SS)
  * that the load raises with error code sel & ~3. The LDT is given. May escape. */
-unsigned segment_plan_data(struct vcpu *v, enum seg seg, u16 sel, unsigned cpl, const struct segreg *ldt,
-                           struct segment_plan *p);
+unsigned segment_plan_data(struct vcpu *v, enum seg seg, u16 sel, unsigned cpl,
+                           const struct segreg *ldt, struct segment_plan *p);
 /* Fill `p` from a checked descriptor, and make sure that the accessed bit can be written. */
-void segment_plan_descriptor(struct vcpu *v, u16 sel, const struct descriptor *d, struct segment_plan *p);
+void segment_plan_descriptor(struct vcpu *v, u16 sel, const struct descriptor *d,
+                             struct segment_plan *p);
 /* Put it into effect. The caller runs vcpu_update_mode() afterwards. */
 void segment_commit(struct vcpu *v, enum seg seg, const struct segment_plan *p);
 
@@ -36,7 +37,13 @@ void segment_commit(struct vcpu *v, enum seg seg, const struct segment_plan *p);
 void segment_drop_inner(struct vcpu *v);
 
 /* Error code of a selector. */
-static inline u32 selector_error(u16 sel) { return sel & 0xfffcu; }
-static inline bool selector_is_null(u16 sel) { return (sel & 0xfffc) == 0; }
+static inline u32 selector_error(u16 sel)
+{
+    return sel & 0xfffcu;
+}
+static inline bool selector_is_null(u16 sel)
+{
+    return (sel & 0xfffc) == 0;
+}
 
 #endif

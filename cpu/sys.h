@@ -22,11 +22,13 @@ lift_helper sys_lgdt, sys_lidt, sys_sgdt, sys_sidt, sys_lldt, sys_ltr, sys_sldt,
 lift_helper sys_mov_from_seg, sys_mov_to_seg, sys_load_far_pointer;
 lift_helper sys_lar, sys_lsl, sys_verr, sys_verw, sys_arpl;
 /* cpu/control.c: control and debug registers, flags, caches */
-lift_helper sys_mov_from_cr, sys_mov_to_cr, sys_mov_from_dr, sys_mov_to_dr, sys_smsw, sys_lmsw, sys_clts;
+lift_helper sys_mov_from_cr, sys_mov_to_cr, sys_mov_from_dr, sys_mov_to_dr, sys_smsw, sys_lmsw,
+    sys_clts;
 lift_helper sys_cli, sys_sti, sys_clac, sys_stac, sys_hlt, sys_monitor, sys_mwait;
 lift_helper sys_invlpg, sys_invpcid, sys_wbinvd;
 /* cpu/sysmisc.c: MSR access, time, entropy, identification, FS and GS bases */
-lift_helper sys_rdmsr, sys_wrmsr, sys_rdtsc, sys_rdtscp, sys_rdpmc, sys_rdrand, sys_rdseed, sys_cpuid;
+lift_helper sys_rdmsr, sys_wrmsr, sys_rdtsc, sys_rdtscp, sys_rdpmc, sys_rdrand, sys_rdseed,
+    sys_cpuid;
 lift_helper sys_swapgs, sys_rdbase, sys_wrbase;
 /* cpu/ioport.c; aux 1: the port is an immediate */
 lift_helper sys_in, sys_out;

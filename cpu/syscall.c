@@ -15,8 +15,15 @@
 static void set_flat(struct segreg *s, u16 sel, unsigned type, unsigned dpl, bool l)
 {
     *s = (struct segreg){
-        .sel = sel, .usable = true, .type = DT_S | DT_ACCESSED | type, .dpl = dpl, .l = l, .db = !l, .g = true,
-        .p = true, .limit = 0xffffffff,
+        .sel = sel,
+        .usable = true,
+        .type = DT_S | DT_ACCESSED | type,
+        .dpl = dpl,
+        .l = l,
+        .db = !l,
+        .g = true,
+        .p = true,
+        .limit = 0xffffffff,
     };
 }
 

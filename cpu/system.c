@@ -206,7 +206,8 @@ static bool find_visible(struct vcpu *v, u16 sel, struct descriptor *d)
 
 void sys_lar(struct vcpu *v, const struct uop *u)
 {
-    static const u16 legacy = 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 9 | 1 << 11 | 1 << 12;
+    static const u16 legacy =
+        1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 9 | 1 << 11 | 1 << 12;
     static const u16 longmode = 1 << 2 | 1 << 9 | 1 << 11 | 1 << 12;
     struct descriptor d;
     bool ok = find_visible(v, read_source16(v, u), &d);

@@ -23,7 +23,7 @@ enum { NEW_GPRS = 8, NEW_SEGS = SEG_COUNT };
 /* What a TSS holds, and what comes of it. */
 struct task {
     struct descriptor tss;
-    bool wide;              /* 32-bit */
+    bool wide; /* 32-bit */
     u32 cr3, eip, flags;
     u32 gpr[NEW_GPRS];
     u16 sel[NEW_SEGS];
@@ -34,7 +34,7 @@ struct task {
     struct segreg ldt;
     struct segment_plan seg[NEW_SEGS];
     unsigned cpl;
-    struct frame f;         /* of the error code */
+    struct frame f; /* of the error code */
     bool push;
 };
 
@@ -137,7 +137,8 @@ static void plan_cs(struct vcpu *v, struct task *t)
     u32 error = selector_error(sel) | t->req->ext;
     struct descriptor d;
 
-    if (selector_is_null(sel) || !descriptor_fetch_ldt(v, &t->ldt, sel, &d) || !descriptor_is_code(&d))
+    if (selector_is_null(sel) || !descriptor_fetch_ldt(v, &t->ldt, sel, &d) ||
+        !descriptor_is_code(&d))
         vcpu_raise_err(v, VEC_TS, error);
     if (descriptor_is_conforming(&d) ? d.dpl > (sel & 3) : d.dpl != (sel & 3))
         vcpu_raise_err(v, VEC_TS, error);

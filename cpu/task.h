@@ -11,11 +11,11 @@ enum task_cause { TASK_JMP, TASK_CALL, TASK_IRET, TASK_GATE };
 
 struct task_request {
     enum task_cause cause;
-    u16 sel;          /* of the new TSS */
-    u64 rip;          /* what the old task resumes at */
-    u32 flags;        /* what the old task's EFLAGS image is */
-    u32 ext;          /* EXT bit for error codes */
-    bool has_error;   /* TASK_GATE: push `error` on the new task's stack */
+    u16 sel;        /* of the new TSS */
+    u64 rip;        /* what the old task resumes at */
+    u32 flags;      /* what the old task's EFLAGS image is */
+    u32 ext;        /* EXT bit for error codes */
+    bool has_error; /* TASK_GATE: push `error` on the new task's stack */
     u32 error;
 };
 

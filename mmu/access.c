@@ -22,7 +22,8 @@ _Noreturn void mmu_miss(struct mmu *m)
     m->escape(m->owner, MMU_ESCAPE_MISS);
 }
 
-static void walk_or_fault(struct mmu *m, unsigned set, gla_t a, enum mmu_access access, struct walk *w)
+static void walk_or_fault(struct mmu *m, unsigned set, gla_t a, enum mmu_access access,
+                          struct walk *w)
 {
     u32 error;
     int r;
@@ -250,7 +251,8 @@ static unsigned how_to_write(const struct mmu *m)
     return m->careful ? WRITE_IS_CAREFUL : 0;
 }
 
-static void probe_in_page(struct mmu *m, unsigned set, gla_t a, unsigned size, enum mmu_access access)
+static void probe_in_page(struct mmu *m, unsigned set, gla_t a, unsigned size,
+                          enum mmu_access access)
 {
     struct mmu_place at;
 
@@ -260,12 +262,9 @@ static void probe_in_page(struct mmu *m, unsigned set, gla_t a, unsigned size, e
     if (!at.host || at.lined || !(access & MMU_WRITE))
         return;
     switch (directory_want_write(m->p, at.w.gpa, size, 0, how_to_write(m) | WRITE_IS_PROBE)) {
-    case WRITE_MISS:
-        mmu_miss(m);
-    case WRITE_CAREFUL:
-        m->escape(m->owner, MMU_ESCAPE_CAREFUL);
-    default:
-        break;
+    case WRITE_MISS: mmu_miss(m);
+    case WRITE_CAREFUL: m->escape(m->owner, MMU_ESCAPE_CAREFUL);
+    default: break;
     }
 }
 
@@ -305,15 +304,16 @@ static u64 read_any(struct mmu *m, unsigned set, gla_t a, unsigned size)
 
 /* ---- Writes ----------------------------------------------------------------------------------------------------- */
 
-enum write_grant mmu_grant_write(struct mmu *m, unsigned set, gla_t a, unsigned size, u64 value, bool update,
-                                 struct mmu_place *at)
+enum write_grant mmu_grant_write(struct mmu *m, unsigned set, gla_t a, unsigned size, u64 value,
+                                 bool update, struct mmu_place *at)
 {
     enum write_grant g;
 
     resolve(m, set, a, size, MMU_WRITE, at);
     if (!at->host || at->lined)
         return WRITE_FAST;
-    g = directory_want_write(m->p, at->w.gpa, size, value, how_to_write(m) | (update ? WRITE_IS_UPDATE : 0));
+    g = directory_want_write(m->p, at->w.gpa, size, value,
+                             how_to_write(m) | (update ? WRITE_IS_UPDATE : 0));
     if (g == WRITE_MISS)
         mmu_miss(m);
     if (g == WRITE_CAREFUL)
@@ -349,7 +349,7 @@ void mmu_write_in_page(struct mmu *m, unsigned set, gla_t a, unsigned size, u64 
         directory_wrote(m->p, at.w.gpa, size, value, 0);
     else if (mmu_may_cache(m, &at))
         mmu_tlb_install(m, set, a, &at.w, at.host,
-                        !mmu_walk_permits(m, &at.w, set, MMU_READ, &(u32){ 0 }), true);
+                        !mmu_walk_permits(m, &at.w, set, MMU_READ, &(u32){0}), true);
 }
 
 static void write_in_two_pages(struct mmu *m, unsigned set, gla_t a, unsigned size, u64 value)
@@ -388,7 +388,8 @@ void mmu_write_slow(struct mmu *m, gla_t a, unsigned size, u64 value, const void
     write_any(m, m->index, a, size, value);
 }
 
-void mmu_probe_slow(struct mmu *m, gla_t a, unsigned size, enum mmu_access access, const void *where)
+void mmu_probe_slow(struct mmu *m, gla_t a, unsigned size, enum mmu_access access,
+                    const void *where)
 {
     m->where = where;
     mmu_probe_any(m, m->index, a, size, access);
@@ -456,7 +457,8 @@ static unsigned set_of(const struct mmu *m, bool user)
     return user ? MMU_USER : m->index == MMU_USER ? MMU_SUPER : m->index;
 }
 
-void mmu_as_probe(struct mmu *m, bool user, gla_t a, unsigned size, enum mmu_access access, const void *where)
+void mmu_as_probe(struct mmu *m, bool user, gla_t a, unsigned size, enum mmu_access access,
+                  const void *where)
 {
     m->where = where;
     mmu_probe_any(m, set_of(m, user), a, size, access);
@@ -475,13 +477,15 @@ void mmu_as_write(struct mmu *m, bool user, gla_t a, unsigned size, u64 value, c
 }
 
 /* Translate for a system read of `size` bytes, and trace them for the kind. NULL host: not RAM. */
-static void translate(struct mmu *m, gla_t a, unsigned size, enum mmu_access access, enum trace_kind kind, struct mmu_place *at)
+static void translate(struct mmu *m, gla_t a, unsigned size, enum mmu_access access,
+                      enum trace_kind kind, struct mmu_place *at)
 {
     do
         resolve(m, MMU_SUPER, a, size, access, at);
     while (!put_off(m, at) && !mmu_settle(m, at, access & MMU_WRITE));
     if (at->host && m->dir &&
-        (directory_derive(m->p, kind, at->w.gpa, size) < 0 || mmu_check_fails(m, at->w.gpa >> 12, RIGHT_READ)))
+        (directory_derive(m->p, kind, at->w.gpa, size) < 0 ||
+         mmu_check_fails(m, at->w.gpa >> 12, RIGHT_READ)))
         mmu_miss(m);
 }
 

@@ -16,13 +16,16 @@
 
 struct mmu_check {
     u64 prng;
-    u32 one_in;        /* on average one of so many checks fails; 0: none does */
-    bool cacheless;    /* the TLB stays empty, so that every access is counted */
-    u64 stores;        /* bytes written and devices accessed, so many times */
-    u64 marks;         /* accessed and dirty bits set */
-    u64 position;      /* of the attempt that the list below belongs to */
+    u32 one_in;     /* on average one of so many checks fails; 0: none does */
+    bool cacheless; /* the TLB stays empty, so that every access is counted */
+    u64 stores;     /* bytes written and devices accessed, so many times */
+    u64 marks;      /* accessed and dirty bits set */
+    u64 position;   /* of the attempt that the list below belongs to */
     unsigned n_found;
-    struct { u64 object; unsigned right; } found[MMU_CHECK_FOUND];
+    struct {
+        u64 object;
+        unsigned right;
+    } found[MMU_CHECK_FOUND];
     u64 stat_failed;
 };
 

@@ -22,7 +22,7 @@ struct mmu_code mmu_fetch(struct mmu *m, gla_t a, bool *first)
     bool user = m->index == MMU_USER;
     unsigned i = (a >> 12) % MMU_EXEC_SIZE;
     struct exec_entry *e = &m->priv->exec[user][i];
-    struct mmu_code code = { 0, NULL };
+    struct mmu_code code = {0, NULL};
     struct walk w;
     u32 error;
     int r;
@@ -53,8 +53,8 @@ struct mmu_code mmu_fetch(struct mmu *m, gla_t a, bool *first)
         }
     }
     m->priv->large |= w.page_size > 4096;
-    *e = (struct exec_entry){ (a & MMU_PAGE_MASK) | 1, w.gpa & MMU_PAGE_MASK, w.slot,
-                              code.host ? code.host - (w.gpa & 0xfff) : NULL };
+    *e = (struct exec_entry){(a & MMU_PAGE_MASK) | 1, w.gpa & MMU_PAGE_MASK, w.slot,
+                             code.host ? code.host - (w.gpa & 0xfff) : NULL};
     return code;
 }
 

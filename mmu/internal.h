@@ -20,14 +20,14 @@
 
 /* The cold part of a TLB entry: its chain of entries for the same guest page, and the leaf slot it came from. */
 struct tlb_origin {
-    u64 slot; /* gpa of the leaf page-table slot; 0: none (no paging) */
+    u64 slot;       /* gpa of the leaf page-table slot; 0: none (no paging) */
     u16 next, prev; /* index + 1 of neighbours in the chain */
     bool used, global;
 };
 
 struct exec_entry {
-    u64 tag;  /* linear page | 1 if valid */
-    u64 gpa;  /* guest-physical page */
+    u64 tag; /* linear page | 1 if valid */
+    u64 gpa; /* guest-physical page */
     u64 slot;
     const u8 *host;
 };
@@ -42,7 +42,12 @@ struct mmu_table {
 };
 
 /* An accessed bit (or dirty bit) that an instruction owes. */
-struct mmu_owed { u64 gpa; u8 size; u8 bits; u64 seen; };
+struct mmu_owed {
+    u64 gpa;
+    u8 size;
+    u8 bits;
+    u64 seen;
+};
 
 struct mmu_private {
     struct tlb_origin origin[MMU_ENTRIES];
@@ -64,8 +69,8 @@ struct mmu_private {
 
 /* Outcome of a page walk. */
 struct walk {
-    gpa_t gpa;      /* of the byte */
-    u64 slot;       /* leaf slot's gpa; 0 without paging */
+    gpa_t gpa; /* of the byte */
+    u64 slot;  /* leaf slot's gpa; 0 without paging */
     u64 page_size;
     bool user, writable, nx, global, dirty;
     unsigned n;
@@ -76,7 +81,8 @@ struct walk {
  * or reserved bits are set: *error has those bits of the #PF code (P, RSVD). */
 int mmu_walk(struct mmu *m, gla_t a, struct walk *w, u32 *error);
 /* Does the walked page allow `access` from the set? Returns 0 or 1 with the #PF error code's bits. */
-int mmu_walk_permits(const struct mmu *m, const struct walk *w, unsigned set, enum mmu_access access, u32 *error);
+int mmu_walk_permits(const struct mmu *m, const struct walk *w, unsigned set,
+                     enum mmu_access access, u32 *error);
 /* Check that owed A (and D, if dirty) bits can be written: 0 or -EAGAIN (noted). */
 int mmu_owed_check(struct mmu *m, const struct walk *w, bool dirty);
 /* Write them. 0, or 1: a slot has changed under us, walk again. */
@@ -89,9 +95,13 @@ void mmu_tables_forget(struct mmu *m);
 void mmu_table_lost(struct mmu *m, u64 gfn);
 
 /* tlb.c */
-static inline unsigned mmu_tlb_slot(gla_t a) { return (a >> 12) & (MMU_TLB_SIZE - 1); }
+static inline unsigned mmu_tlb_slot(gla_t a)
+{
+    return (a >> 12) & (MMU_TLB_SIZE - 1);
+}
 void mmu_tlb_drop_entry(struct mmu *m, unsigned set, unsigned i);
-void mmu_tlb_install(struct mmu *m, unsigned set, gla_t a, const struct walk *w, u8 *host, bool read, bool write);
+void mmu_tlb_install(struct mmu *m, unsigned set, gla_t a, const struct walk *w, u8 *host,
+                     bool read, bool write);
 /* Drop what came from this leaf slot. */
 void mmu_tlb_drop_slot(struct mmu *m, u64 slot);
 void mmu_tlb_flush(struct mmu *m);
@@ -113,7 +123,8 @@ struct mmu_place {
     const struct io_region *io; /* else a device, or neither: nothing there */
     bool local;                 /* the vCPU's own APIC page */
     bool watched;               /* RAM with read traces: nothing is cached, reads are reported */
-    bool lined;                 /* RAM ordered by line: its lines are locked for this instruction, nothing is cached */
+    bool
+        lined; /* RAM ordered by line: its lines are locked for this instruction, nothing is cached */
 };
 
 static inline bool mmu_crosses_page(gla_t a, unsigned size)
@@ -136,8 +147,9 @@ static inline struct tlb_entry *mmu_tlb_hit(struct mmu *m, unsigned set, gla_t a
 static inline void mmu_check_alignment(struct mmu *m, gla_t a, unsigned size, unsigned set)
 {
     if (unlikely(m->align_check) && set == MMU_USER && size <= 16 && (a & (size - 1)))
-        m->escape(m->owner, !m->lma || (mmu_is_canonical(a) && mmu_is_canonical(a + size - 1)) ? MMU_ESCAPE_ALIGN
-                                                                                            : MMU_ESCAPE_NONCANONICAL);
+        m->escape(m->owner, !m->lma || (mmu_is_canonical(a) && mmu_is_canonical(a + size - 1))
+                                ? MMU_ESCAPE_ALIGN
+                                : MMU_ESCAPE_NONCANONICAL);
 }
 
 static inline void mmu_watch(struct mmu *m, gla_t a, unsigned size, enum mmu_access access)
@@ -157,8 +169,8 @@ bool mmu_settle(struct mmu *m, const struct mmu_place *at, bool write);
 /* Make sure that the coming access, in one page or two, neither faults nor misses. */
 void mmu_probe_any(struct mmu *m, unsigned set, gla_t a, unsigned size, enum mmu_access access);
 /* Resolve a write to RAM and settle its grant; leaves the entry locked if the result is WRITE_LOCKED. */
-enum write_grant mmu_grant_write(struct mmu *m, unsigned set, gla_t a, unsigned size, u64 value, bool update,
-                                 struct mmu_place *at);
+enum write_grant mmu_grant_write(struct mmu *m, unsigned set, gla_t a, unsigned size, u64 value,
+                                 bool update, struct mmu_place *at);
 u64 mmu_read_in_page(struct mmu *m, unsigned set, gla_t a, unsigned size);
 void mmu_write_in_page(struct mmu *m, unsigned set, gla_t a, unsigned size, u64 value);
 

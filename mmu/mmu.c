@@ -10,8 +10,16 @@
 #include "mmu/check.h"
 #include "mmu/internal.h"
 
-enum { CR0_WP = 1 << 16, CR4_PSE = 1 << 4, CR4_PAE = 1 << 5, CR4_PGE = 1 << 7, CR4_SMEP = 1 << 20,
-       CR4_SMAP = 1 << 21, EFER_LMA = 1 << 10, EFER_NXE = 1 << 11 };
+enum {
+    CR0_WP = 1 << 16,
+    CR4_PSE = 1 << 4,
+    CR4_PAE = 1 << 5,
+    CR4_PGE = 1 << 7,
+    CR4_SMEP = 1 << 20,
+    CR4_SMAP = 1 << 21,
+    EFER_LMA = 1 << 10,
+    EFER_NXE = 1 << 11
+};
 #define CR0_PG (1u << 31)
 
 int mmu_create(struct mmu *m, struct participant *p, struct physmem *mem, struct io_space *io)
@@ -58,10 +66,12 @@ void mmu_destroy(struct mmu *m)
 
 void mmu_configure(struct mmu *m, u64 cr0, u64 cr3, u64 cr4, u64 efer)
 {
-    bool paging = cr0 & CR0_PG, wp = cr0 & CR0_WP, pae = cr4 & CR4_PAE, pge = cr4 & CR4_PGE, pse = cr4 & CR4_PSE,
-         smep = cr4 & CR4_SMEP, smap = cr4 & CR4_SMAP, lma = efer & EFER_LMA, nxe = efer & EFER_NXE;
-    bool changed = m->pse != (pse || pae) || m->paging != paging || m->wp != wp || m->pae != pae || m->pge != pge ||
-                   m->smep != smep || m->smap != smap || m->lma != lma || m->nxe != nxe;
+    bool paging = cr0 & CR0_PG, wp = cr0 & CR0_WP, pae = cr4 & CR4_PAE, pge = cr4 & CR4_PGE,
+         pse = cr4 & CR4_PSE, smep = cr4 & CR4_SMEP, smap = cr4 & CR4_SMAP, lma = efer & EFER_LMA,
+         nxe = efer & EFER_NXE;
+    bool changed = m->pse != (pse || pae) || m->paging != paging || m->wp != wp || m->pae != pae ||
+                   m->pge != pge || m->smep != smep || m->smap != smap || m->lma != lma ||
+                   m->nxe != nxe;
     bool moved = m->cr3 != cr3;
 
     m->paging = paging;

@@ -47,24 +47,31 @@ struct mmu_check;
 enum mmu_index { MMU_USER, MMU_SUPER, MMU_SUPER_AC, MMU_INDEXES };
 
 /* Why an accessor escaped. */
-enum mmu_escape { MMU_ESCAPE_PF, MMU_ESCAPE_NONCANONICAL, MMU_ESCAPE_MISS, MMU_ESCAPE_CAREFUL, MMU_ESCAPE_ALIGN };
+enum mmu_escape {
+    MMU_ESCAPE_PF,
+    MMU_ESCAPE_NONCANONICAL,
+    MMU_ESCAPE_MISS,
+    MMU_ESCAPE_CAREFUL,
+    MMU_ESCAPE_ALIGN
+};
 
 struct mmu {
-    struct tlb_entry *tlb;  /* current set */
-    const void *where;      /* set by slow paths */
+    struct tlb_entry *tlb; /* current set */
+    const void *where;     /* set by slow paths */
     struct participant *p;
     struct directory *dir;
     struct physmem *mem;
     struct io_space *io;
-    u8 index;               /* enum mmu_index of `tlb` */
-    bool careful;           /* this instruction runs alone: effects on traced memory allowed */
+    u8 index;     /* enum mmu_index of `tlb` */
+    bool careful; /* this instruction runs alone: effects on traced memory allowed */
     bool paging, pae, lma, wp, nxe, smep, smap, pge, pse;
-    bool huge;              /* there are 1 GiB pages; set by mmu_create(), cleared by the owner if the model has none */
+    bool
+        huge; /* there are 1 GiB pages; set by mmu_create(), cleared by the owner if the model has none */
     u64 cr3;
 
     /* The fault an escape reports; a missing right is noted in the participant. */
     u64 fault_gla;
-    u32 fault_error;        /* #PF error code */
+    u32 fault_error; /* #PF error code */
 
     /* RMW in progress that needs an end (mmu_rmw_begin). */
     u8 rmw_kind;
@@ -74,30 +81,32 @@ struct mmu {
     u64 rmw_gpa;
     void *rmw_host;
 
-    u64 local_gpa;          /* the vCPU's own APIC page; ~0: none */
+    u64 local_gpa; /* the vCPU's own APIC page; ~0: none */
     u64 (*local_read)(void *owner, u32 offset, unsigned size);
     /* May escape before it has any effect. */
     void (*local_write)(void *owner, u32 offset, unsigned size, u64 value);
     void (*escape)(void *owner, enum mmu_escape why) __attribute__((noreturn));
     /* Sets p->position to the running instruction's, before anything that is journaled. */
     void (*locate)(void *owner, const void *where);
-    void *owner;            /* struct vcpu */
-    bool exact_io;          /* device accesses run alone: their timers and interrupts take effect right behind */
-    bool align_check;       /* CR0.AM, EFLAGS.AC and CPL 3: unaligned data accesses raise #AC */
-    bool peek;              /* reads put their accessed bits off (mmu_peek_begin) */
-    bool watch_data;        /* data breakpoints armed: every access takes the slow path */
+    void *owner; /* struct vcpu */
+    bool
+        exact_io; /* device accesses run alone: their timers and interrupts take effect right behind */
+    bool align_check; /* CR0.AM, EFLAGS.AC and CPL 3: unaligned data accesses raise #AC */
+    bool peek;        /* reads put their accessed bits off (mmu_peek_begin) */
+    bool watch_data;  /* data breakpoints armed: every access takes the slow path */
     void (*watch)(void *owner, gla_t a, unsigned size, enum mmu_access access);
 
     struct tlb_entry sets[MMU_INDEXES][MMU_TLB_SIZE];
-    struct mmu_private *priv;   /* mmu/internal.h */
-    struct mmu_check *check;    /* debugging: mmu/check.h; NULL: off */
-    u64 generation;             /* bumped when code mappings may have changed: block links are void */
+    struct mmu_private *priv; /* mmu/internal.h */
+    struct mmu_check *check;  /* debugging: mmu/check.h; NULL: off */
+    u64 generation;           /* bumped when code mappings may have changed: block links are void */
     u64 stat_walks, stat_slow, stat_flushes;
 };
 
 u64 mmu_read_slow(struct mmu *m, gla_t a, unsigned size, const void *where);
 void mmu_write_slow(struct mmu *m, gla_t a, unsigned size, u64 value, const void *where);
-void mmu_probe_slow(struct mmu *m, gla_t a, unsigned size, enum mmu_access access, const void *where);
+void mmu_probe_slow(struct mmu *m, gla_t a, unsigned size, enum mmu_access access,
+                    const void *where);
 void *mmu_rmw_slow(struct mmu *m, gla_t a, unsigned size, const void *where);
 void mmu_rmw_end_slow(struct mmu *m);
 
@@ -122,7 +131,8 @@ static inline void mmu_write(struct mmu *m, gla_t a, unsigned size, u64 value, c
 }
 
 /* Make sure that the coming access(es) to [a, a+size) can neither fault nor miss. size <= 4096, any alignment. */
-static inline void mmu_probe(struct mmu *m, gla_t a, unsigned size, enum mmu_access access, const void *where)
+static inline void mmu_probe(struct mmu *m, gla_t a, unsigned size, enum mmu_access access,
+                             const void *where)
 {
     const struct tlb_entry *e = &m->tlb[(a >> 12) & (MMU_TLB_SIZE - 1)];
     u64 page = a & MMU_PAGE_MASK;
@@ -160,10 +170,12 @@ void mmu_write_bytes(struct mmu *m, gla_t a, const void *from, unsigned n, const
  * CPL inside an instruction use mmu_as() for stack accesses of the new level. */
 u64 mmu_sys_read(struct mmu *m, gla_t a, unsigned size, const void *where);
 void mmu_sys_write(struct mmu *m, gla_t a, unsigned size, u64 value, const void *where);
-void mmu_sys_probe(struct mmu *m, gla_t a, unsigned size, enum mmu_access access, const void *where);
+void mmu_sys_probe(struct mmu *m, gla_t a, unsigned size, enum mmu_access access,
+                   const void *where);
 
 /* Access as CPL 3 (user) or not, whatever the current privilege. */
-void mmu_as_probe(struct mmu *m, bool user, gla_t a, unsigned size, enum mmu_access access, const void *where);
+void mmu_as_probe(struct mmu *m, bool user, gla_t a, unsigned size, enum mmu_access access,
+                  const void *where);
 u64 mmu_as_read(struct mmu *m, bool user, gla_t a, unsigned size, const void *where);
 void mmu_as_write(struct mmu *m, bool user, gla_t a, unsigned size, u64 value, const void *where);
 

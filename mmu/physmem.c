@@ -92,22 +92,23 @@ static int add(struct io_region *list, unsigned *n, u64 first, u64 count, const 
     for (unsigned i = 0; i < *n; i++)
         if (list[i].first <= first + count - 1 && first <= list[i].last)
             return -EBUSY;
-    list[(*n)++] = (struct io_region){ first, first + count - 1, name, ops, dev };
+    list[(*n)++] = (struct io_region){first, first + count - 1, name, ops, dev};
     return 0;
 }
 
 int io_space_add_ports(struct io_space *io, u16 first, u32 count, const char *name,
                        const struct region_ops *ops, void *dev)
 {
-    int err = first + count > 65536 ? -EINVAL : add(io->port, &io->n_ports, first, count, name, ops, dev);
+    int err =
+        first + count > 65536 ? -EINVAL : add(io->port, &io->n_ports, first, count, name, ops, dev);
 
     for (u32 i = 0; !err && i < count; i++)
         io->port_map[first + i] = (u8)io->n_ports;
     return err;
 }
 
-int io_space_add_mmio(struct io_space *io, u64 gpa, u64 size, const char *name, const struct region_ops *ops,
-                      void *dev)
+int io_space_add_mmio(struct io_space *io, u64 gpa, u64 size, const char *name,
+                      const struct region_ops *ops, void *dev)
 {
     return add(io->mmio, &io->n_mmio, gpa, size, name, ops, dev);
 }
@@ -142,18 +143,21 @@ u64 io_region_read(const struct io_region *r, struct participant *by, u64 addres
         piece = piece_of(r, address + done, size - done);
         while (piece & (piece - 1))
             piece &= piece - 1;
-        value |= (r->ops->read(r->dev, by, address + done - r->first, piece) & mask64(8 * piece)) << 8 * done;
+        value |= (r->ops->read(r->dev, by, address + done - r->first, piece) & mask64(8 * piece))
+                 << 8 * done;
     }
     return value;
 }
 
-void io_region_write(const struct io_region *r, struct participant *by, u64 address, unsigned size, u64 value)
+void io_region_write(const struct io_region *r, struct participant *by, u64 address, unsigned size,
+                     u64 value)
 {
     for (unsigned done = 0, piece; done < size && address + done <= r->last; done += piece) {
         piece = piece_of(r, address + done, size - done);
         while (piece & (piece - 1))
             piece &= piece - 1;
-        r->ops->write(r->dev, by, address + done - r->first, piece, value >> 8 * done & mask64(8 * piece));
+        r->ops->write(r->dev, by, address + done - r->first, piece,
+                      value >> 8 * done & mask64(8 * piece));
     }
 }
 

@@ -66,6 +66,7 @@ void io_space_create(struct io_space *io);
 const struct io_region *io_find_mmio(const struct io_space *io, u64 gpa);
 /* Access of 1, 2, 4 or 8 bytes within a region, split to what the device can do. The I/O space is held and begun. */
 u64 io_region_read(const struct io_region *r, struct participant *by, u64 address, unsigned size);
-void io_region_write(const struct io_region *r, struct participant *by, u64 address, unsigned size, u64 value);
+void io_region_write(const struct io_region *r, struct participant *by, u64 address, unsigned size,
+                     u64 value);
 
 #endif

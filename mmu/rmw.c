@@ -76,7 +76,8 @@ static void *rmw_any(struct mmu *m, gla_t a, unsigned size)
             m->rmw_kind = RMW_ANNOUNCED;
             memset(m->rmw_bounce, 0, sizeof(m->rmw_bounce));
             for (unsigned i = 0; i < size; i += MIN(size, 8))
-                ram_store((u8 *)m->rmw_bounce + i, MIN(size, 8), ram_load(at.host + i, MIN(size, 8)));
+                ram_store((u8 *)m->rmw_bounce + i, MIN(size, 8),
+                          ram_load(at.host + i, MIN(size, 8)));
             return m->rmw_bounce;
         }
     } else if (mmu_may_cache(m, &at)) {

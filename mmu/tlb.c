@@ -31,7 +31,8 @@ void mmu_tlb_drop_entry(struct mmu *m, unsigned set, unsigned i)
     e->rtag = e->wtag = NO_TAG;
 }
 
-void mmu_tlb_install(struct mmu *m, unsigned set, gla_t a, const struct walk *w, u8 *host, bool read, bool write)
+void mmu_tlb_install(struct mmu *m, unsigned set, gla_t a, const struct walk *w, u8 *host,
+                     bool read, bool write)
 {
     unsigned i = mmu_tlb_slot(a), k = set * MMU_TLB_SIZE + i;
     struct mmu_private *pr = m->priv;
@@ -46,7 +47,7 @@ void mmu_tlb_install(struct mmu *m, unsigned set, gla_t a, const struct walk *w,
     e->wtag = write ? page : NO_TAG;
     e->addend = (uintptr_t)host - (uintptr_t)a;
     e->gpa = gpa;
-    *o = (struct tlb_origin){ w->slot, *head, 0, true, w->global };
+    *o = (struct tlb_origin){w->slot, *head, 0, true, w->global};
     if (*head)
         pr->origin[*head - 1].prev = (u16)(k + 1);
     *head = (u16)(k + 1);
@@ -128,7 +129,8 @@ void mmu_flush_page(struct mmu *m, gla_t a)
     for (unsigned set = 0; set < MMU_INDEXES; set++) {
         struct tlb_entry *e = &m->sets[set][mmu_tlb_slot(a)];
 
-        if ((e->rtag != NO_TAG && e->rtag >> 12 == page) || (e->wtag != NO_TAG && e->wtag >> 12 == page))
+        if ((e->rtag != NO_TAG && e->rtag >> 12 == page) ||
+            (e->wtag != NO_TAG && e->wtag >> 12 == page))
             mmu_tlb_drop_entry(m, set, mmu_tlb_slot(a));
     }
     for (unsigned user = 0; user < 2; user++)

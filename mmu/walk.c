@@ -40,8 +40,8 @@ static int read_slot(struct mmu *m, u64 gpa, unsigned size, u64 *value)
 }
 
 /* Take one level: reads the slot and folds its rights into w. Returns as mmu_walk(), *value is the slot. */
-static int step(struct mmu *m, struct walk *w, u64 gpa, unsigned size, bool may_be_large, u64 reserved, u64 *value,
-                u32 *error)
+static int step(struct mmu *m, struct walk *w, u64 gpa, unsigned size, bool may_be_large,
+                u64 reserved, u64 *value, u32 *error)
 {
     int err;
     bool large;
@@ -74,7 +74,7 @@ static int step(struct mmu *m, struct walk *w, u64 gpa, unsigned size, bool may_
     w->user &= !!(*value & PTE_U);
     w->writable &= !!(*value & PTE_W);
     w->nx |= size == 8 && m->nxe && (*value & PTE_NX);
-    w->step[w->n++] = (struct mmu_owed){ gpa, (u8)size, *value & PTE_A ? 0 : PTE_A, *value };
+    w->step[w->n++] = (struct mmu_owed){gpa, (u8)size, *value & PTE_A ? 0 : PTE_A, *value};
     w->slot = gpa;
     return 0;
 }
@@ -166,7 +166,8 @@ static int walk64(struct mmu *m, gla_t a, struct walk *w, u32 *error)
     if (r)
         return r;
     w->page_size = 1ull << 30;
-    r = step(m, w, (v & PTE_ADDRESS) + (a >> 30 & 511) * 8, 8, m->huge, m->huge ? 0 : PTE_PS, &v, error);
+    r = step(m, w, (v & PTE_ADDRESS) + (a >> 30 & 511) * 8, 8, m->huge, m->huge ? 0 : PTE_PS, &v,
+             error);
     if (r)
         return r;
     if (v & PTE_PS) {
@@ -196,14 +197,16 @@ int mmu_walk(struct mmu *m, gla_t a, struct walk *w, u32 *error)
         return 0;
     }
     m->stat_walks++;
-    r = m->lma ? walk64(m, a, w, error) : m->pae ? walk_pae(m, a & 0xffffffff, w, error)
-                                                 : walk32(m, a & 0xffffffff, w, error);
+    r = m->lma   ? walk64(m, a, w, error)
+        : m->pae ? walk_pae(m, a & 0xffffffff, w, error)
+                 : walk32(m, a & 0xffffffff, w, error);
     if (!r && m->dir && m->dir->precise_mmu)
         remember_slots(m, w);
     return r;
 }
 
-int mmu_walk_permits(const struct mmu *m, const struct walk *w, unsigned set, enum mmu_access access, u32 *error)
+int mmu_walk_permits(const struct mmu *m, const struct walk *w, unsigned set,
+                     enum mmu_access access, u32 *error)
 {
     bool user = set == MMU_USER, ok = true;
 
@@ -233,7 +236,8 @@ int mmu_owed_check(struct mmu *m, const struct walk *w, bool dirty)
         bool needs = w->step[i].bits || (dirty && i + 1 == w->n && !w->dirty);
 
         if (needs && !directory_has(m->p, w->step[i].gpa >> 12, RIGHT_WRITE)) {
-            directory_want(m->p, w->step[i].gpa >> 12, RIGHT_WRITE, w->step[i].gpa, w->step[i].size);
+            directory_want(m->p, w->step[i].gpa >> 12, RIGHT_WRITE, w->step[i].gpa,
+                           w->step[i].size);
             return -EAGAIN;
         }
         if (needs && mmu_check_fails(m, w->step[i].gpa >> 12, RIGHT_WRITE))
@@ -255,8 +259,8 @@ bool mmu_write_owed(struct mmu *m, const struct mmu_owed *o)
         return true;
     }
     if (o->size == 4)
-        return __atomic_compare_exchange_n((u32 *)host, &seen32, seen32 | o->bits, false, __ATOMIC_SEQ_CST,
-                                           __ATOMIC_RELAXED);
+        return __atomic_compare_exchange_n((u32 *)host, &seen32, seen32 | o->bits, false,
+                                           __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
     return __atomic_compare_exchange_n((u64 *)host, &seen, seen | o->bits, false, __ATOMIC_SEQ_CST,
                                        __ATOMIC_RELAXED);
 }

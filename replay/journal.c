@@ -26,7 +26,7 @@ static const struct {
     const char *name;
     u8 values;
 } event_info[JOURNAL_TYPES] = {
-#define EVENT(name, number, values, text) [number] = { #name, values },
+#define EVENT(name, number, values, text) [number] = {#name, values},
 #include "replay/events.def"
 #undef EVENT
 };
@@ -69,8 +69,14 @@ static u8 *put_varint(u8 *p, u64 v)
     return p;
 }
 
-static u64 zigzag(i64 v) { return (u64)v << 1 ^ (u64)(v >> 63); }
-static i64 unzigzag(u64 v) { return (i64)(v >> 1) ^ -(i64)(v & 1); }
+static u64 zigzag(i64 v)
+{
+    return (u64)v << 1 ^ (u64)(v >> 63);
+}
+static i64 unzigzag(u64 v)
+{
+    return (i64)(v >> 1) ^ -(i64)(v & 1);
+}
 
 /* Values that are stored as a difference from what the stream last said of the same thing. Encoder and decoder both
  * call it: `encode` turns v into what is stored, else back. */
@@ -88,7 +94,8 @@ static void code_values(struct journal_stream *s, struct journal_event *ev, bool
         if (ev->type == JOURNAL_EDGE) {
             s->known[v[0]] = encode ? was : v[1];
             was = v[2];
-            v[2] = encode ? zigzag((i64)(v[2] - s->last_object)) : s->last_object + (u64)unzigzag(v[2]);
+            v[2] = encode ? zigzag((i64)(v[2] - s->last_object))
+                          : s->last_object + (u64)unzigzag(v[2]);
             s->last_object = encode ? was : v[2];
         }
         break;
@@ -103,8 +110,7 @@ static void code_values(struct journal_stream *s, struct journal_event *ev, bool
         v[1] = encode ? v[1] - s->last_clock : s->last_clock + v[1];
         s->last_clock = encode ? was : v[1];
         break;
-    default:
-        break;
+    default: break;
     }
 }
 
@@ -120,13 +126,15 @@ void journal_flush(struct journal_stream *s, u64 pos)
     s->len = 0;
     s->complete = pos;
     if (err && !atomic_exchange(&j->failed, true))
-        msg_error("--record %s: %s; the recording ends here, the log replays up to here", j->path, strerror(-err));
+        msg_error("--record %s: %s; the recording ends here, the log replays up to here", j->path,
+                  strerror(-err));
     atomic_store_explicit(&j->bytes, log_size(j->writer), memory_order_relaxed);
 }
 
-void journal_put(struct journal_stream *s, enum journal_type type, u64 pos, u64 a, u64 b, u64 c, u64 d)
+void journal_put(struct journal_stream *s, enum journal_type type, u64 pos, u64 a, u64 b, u64 c,
+                 u64 d)
 {
-    struct journal_event ev = { (u8)type, pos, { a, b, c, d } };
+    struct journal_event ev = {(u8)type, pos, {a, b, c, d}};
     u8 *p;
 
     if (s->j->mode != JOURNAL_RECORD || atomic_load_explicit(&s->j->failed, memory_order_relaxed))
@@ -252,8 +260,8 @@ void journal_diverge(struct journal_stream *s, u64 pos, const char *fmt, ...)
     for (unsigned k = MIN(s->n_recent, ARRAY_SIZE(s->recent)); k-- && n < sizeof(what) - 200;) {
         const struct journal_event *e = &s->recent[(s->n_recent - 1 - k) % ARRAY_SIZE(s->recent)];
 
-        n += (size_t)snprintf(what + n, sizeof(what) - n, "\n  before it: at %llu %s", (unsigned long long)e->pos,
-                              event_info[e->type].name);
+        n += (size_t)snprintf(what + n, sizeof(what) - n, "\n  before it: at %llu %s",
+                              (unsigned long long)e->pos, event_info[e->type].name);
         for (unsigned i = 0; i < event_info[e->type].values; i++)
             n += (size_t)snprintf(what + n, sizeof(what) - n, " %llu", (unsigned long long)e->v[i]);
     }
@@ -266,7 +274,8 @@ static bool is_of_instruction(u8 type)
     return type == JOURNAL_CLOCK || type == JOURNAL_ENTROPY;
 }
 
-bool journal_next(struct journal_stream *s, u64 pos, journal_source *live, void *ctx, struct journal_event *ev)
+bool journal_next(struct journal_stream *s, u64 pos, journal_source *live, void *ctx,
+                  struct journal_event *ev)
 {
     if (s->j->mode != JOURNAL_REPLAY) {
         memset(ev, 0, sizeof(*ev));
@@ -281,8 +290,8 @@ bool journal_next(struct journal_stream *s, u64 pos, journal_source *live, void 
     if (!s->has_next)
         return false;
     if (s->next.pos < pos)
-        journal_diverge(s, pos, "expected %s at %llu, but nothing asked for it there", event_info[s->next.type].name,
-                        (unsigned long long)s->next.pos);
+        journal_diverge(s, pos, "expected %s at %llu, but nothing asked for it there",
+                        event_info[s->next.type].name, (unsigned long long)s->next.pos);
     if (s->next.pos != pos || is_of_instruction(s->next.type))
         return false;
     *ev = s->next;
@@ -344,8 +353,8 @@ static void raise_clock_max(struct journal *j, u64 ns)
 {
     u64 max = atomic_load_explicit(&j->clock_max, memory_order_relaxed);
 
-    while (max < ns && !atomic_compare_exchange_weak_explicit(&j->clock_max, &max, ns, memory_order_acq_rel,
-                                                              memory_order_relaxed))
+    while (max < ns && !atomic_compare_exchange_weak_explicit(
+                           &j->clock_max, &max, ns, memory_order_acq_rel, memory_order_relaxed))
         ;
 }
 
@@ -386,9 +395,7 @@ u64 journal_clock(struct journal_stream *s, u64 pos)
         }
         raise_clock_max(j, ns);
         break;
-    case JOURNAL_LIVE:
-        ns = MAX(journal_live_ns(j, s->id, pos), s->clock_last);
-        break;
+    case JOURNAL_LIVE: ns = MAX(journal_live_ns(j, s->id, pos), s->clock_last); break;
     }
     s->clock_last = ns;
     return ns;
@@ -398,7 +405,8 @@ u64 journal_clock_sync(struct journal_stream *s, u64 pos)
 {
     u64 ns = journal_live_ns(s->j, s->id, pos);
 
-    ns = MAX(MAX(ns, predicted_clock(s, pos)), atomic_load_explicit(&s->j->clock_max, memory_order_acquire));
+    ns = MAX(MAX(ns, predicted_clock(s, pos)),
+             atomic_load_explicit(&s->j->clock_max, memory_order_acquire));
     return ns;
 }
 

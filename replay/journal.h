@@ -49,7 +49,7 @@ struct journal_stream {
     /* Recording: events since the last chunk. */
     u8 *buf;
     size_t len;
-    u64 last_pos;     /* of the last event written or read: positions are stored as differences */
+    u64 last_pos; /* of the last event written or read: positions are stored as differences */
     u64 last_object;
     u64 last_clock;
     u64 known[JOURNAL_STREAMS_MAX]; /* positions of others that the last edges reached */
@@ -57,10 +57,10 @@ struct journal_stream {
     /* Replay: decoded chunk and the event that comes next. */
     u8 *chunk;
     size_t chunk_len, chunk_at;
-    u64 next_chunk;   /* index into the reader's chunk table */
+    u64 next_chunk; /* index into the reader's chunk table */
     struct journal_event next;
     bool has_next;
-    u64 complete;     /* the log is complete for this stream up to this position */
+    u64 complete;                    /* the log is complete for this stream up to this position */
     struct journal_event recent[16]; /* ring of the last events, for divergence reports */
     unsigned n_recent;
 };
@@ -70,16 +70,16 @@ struct journal {
     unsigned n_streams; /* vCPUs; the agent's stream is number 64 */
     struct journal_stream stream[JOURNAL_STREAMS_MAX];
     struct log_writer *writer;
-    const char *path;   /* of the log that is written, for messages */
+    const char *path; /* of the log that is written, for messages */
     struct log_reader *reader;
     _Atomic u64 clock_max; /* latest guest time anyone was told */
     u64 epoch;             /* host_clock_ns() at guest time 0 */
     /* Source of live guest time; NULL: the host's clock since epoch. */
     u64 (*now)(void *ctx, unsigned id, u64 pos);
     void *now_ctx;
-    u64 prng;              /* deterministic runs: seed of the entropy, 0: the host's */
+    u64 prng; /* deterministic runs: seed of the entropy, 0: the host's */
     _Atomic u64 events, bytes, edges;
-    _Atomic bool failed;   /* recording ended early (disk full) */
+    _Atomic bool failed; /* recording ended early (disk full) */
     /* A replay diverged: report and end the program (exit status 3). Set by the machine. */
     void (*diverged)(void *ctx, unsigned id, u64 pos, const char *what);
     void *diverged_ctx;
@@ -91,7 +91,8 @@ void journal_destroy(struct journal *j);
 struct journal_stream *journal_stream(struct journal *j, unsigned id);
 
 /* Record: append an event (no-op in other modes). The stream's participant, at position pos. */
-void journal_put(struct journal_stream *s, enum journal_type type, u64 pos, u64 a, u64 b, u64 c, u64 d);
+void journal_put(struct journal_stream *s, enum journal_type type, u64 pos, u64 a, u64 b, u64 c,
+                 u64 d);
 
 /* Guest time in ns at position pos: monotonic for the stream and, by causality, across streams. */
 u64 journal_clock(struct journal_stream *s, u64 pos);
@@ -107,7 +108,8 @@ u64 journal_entropy(struct journal_stream *s, u64 pos);
  * nothing; it fills type and values) and its answer logged unless the type is 0; in a replay the log is. CLOCK and ENTROPY
  * events belong to instructions and are never returned. */
 typedef bool journal_source(void *ctx, struct journal_event *ev);
-bool journal_next(struct journal_stream *s, u64 pos, journal_source *live, void *ctx, struct journal_event *ev);
+bool journal_next(struct journal_stream *s, u64 pos, journal_source *live, void *ctx,
+                  struct journal_event *ev);
 
 /* Replay: take the next event if it is an edge at pos. For whoever passes several positions within one event. */
 bool journal_take_edge(struct journal_stream *s, u64 pos, struct journal_event *ev);
@@ -117,10 +119,14 @@ bool journal_take_edge(struct journal_stream *s, u64 pos, struct journal_event *
 u64 journal_horizon(const struct journal_stream *s);
 /* Replay: nothing is left and pos has reached what the log is complete to. */
 bool journal_at_end(const struct journal_stream *s, u64 pos);
-static inline bool journal_is_replay(const struct journal *j) { return j->mode == JOURNAL_REPLAY; }
+static inline bool journal_is_replay(const struct journal *j)
+{
+    return j->mode == JOURNAL_REPLAY;
+}
 
 /* Replay: say that a value differs from the log's. Does not return in a program; tests may return. */
-void journal_diverge(struct journal_stream *s, u64 pos, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void journal_diverge(struct journal_stream *s, u64 pos, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Record: write what is buffered as a chunk that is complete up to pos. */
 void journal_flush(struct journal_stream *s, u64 pos);

@@ -22,7 +22,7 @@
 
 #include "src/host/host.h"
 
-static const char log_magic[8] = { 'x', '8', '6', 's', 'i', 'm', 'R', 'L' };
+static const char log_magic[8] = {'x', '8', '6', 's', 'i', 'm', 'R', 'L'};
 
 enum { FILE_HEADER = 20, CHUNK_HEADER = 24, KIND_EVENTS = 1, KIND_END = 2, OPTIONS_MAX = 4096 };
 
@@ -189,8 +189,8 @@ static int check_chunk(struct log_reader *r, size_t at, char *err, size_t err_si
     if (r->size - at < CHUNK_HEADER)
         return 0;
     packed = load_le32(h + 4);
-    if (h[0] != 'C' || h[1] != 'K' || packed > 2 * LOG_CHUNK_MAX || load_le32(h + 8) > LOG_CHUNK_MAX ||
-        (h[2] != KIND_EVENTS && h[2] != KIND_END)) {
+    if (h[0] != 'C' || h[1] != 'K' || packed > 2 * LOG_CHUNK_MAX ||
+        load_le32(h + 8) > LOG_CHUNK_MAX || (h[2] != KIND_EVENTS && h[2] != KIND_END)) {
         snprintf(err, err_size, "the log is damaged at byte %zu: not a chunk", at);
         return -EINVAL;
     }
@@ -201,7 +201,8 @@ static int check_chunk(struct log_reader *r, size_t at, char *err, size_t err_si
     crc = (u32)crc32(0, head, CHUNK_HEADER);
     crc = (u32)crc32(crc, h + CHUNK_HEADER, packed);
     if (crc != load_le32(h + 12)) {
-        snprintf(err, err_size, "the log is damaged in the chunk at byte %zu: its checksum does not match", at);
+        snprintf(err, err_size,
+                 "the log is damaged in the chunk at byte %zu: its checksum does not match", at);
         return -EINVAL;
     }
     return 1;
@@ -218,7 +219,8 @@ static int read_chunks(struct log_reader *r, size_t at, char *err, size_t err_si
         if (good <= 0)
             return good;
         if (r->n_chunks == cap) {
-            struct log_chunk *bigger = realloc(r->chunks, (cap = cap ? 2 * cap : 64) * sizeof(*bigger));
+            struct log_chunk *bigger =
+                realloc(r->chunks, (cap = cap ? 2 * cap : 64) * sizeof(*bigger));
 
             if (!bigger)
                 return -ENOMEM;
@@ -249,8 +251,8 @@ static int open_reader(struct log_reader *r, char *err, size_t err_size)
         return -EINVAL;
     }
     if (load_le32(r->bytes + 8) != LOG_VERSION) {
-        snprintf(err, err_size, "a log of version %u; this x86sim reads version %u", load_le32(r->bytes + 8),
-                 LOG_VERSION);
+        snprintf(err, err_size, "a log of version %u; this x86sim reads version %u",
+                 load_le32(r->bytes + 8), LOG_VERSION);
         return -EINVAL;
     }
     body = load_le32(r->bytes + 12);
@@ -263,7 +265,8 @@ static int open_reader(struct log_reader *r, char *err, size_t err_size)
     return rc ? rc : read_chunks(r, FILE_HEADER + body, err, err_size);
 }
 
-int log_open_memory(struct log_reader **out, const void *bytes, size_t n, char *err, size_t err_size)
+int log_open_memory(struct log_reader **out, const void *bytes, size_t n, char *err,
+                    size_t err_size)
 {
     struct log_reader *r = calloc(1, sizeof(*r));
     int rc;

@@ -15,7 +15,7 @@ struct log_writer;
 struct log_reader;
 
 struct log_chunk {
-    u64 offset;   /* of the compressed bytes in the file */
+    u64 offset; /* of the compressed bytes in the file */
     u32 packed, raw;
     u8 stream;
     u64 complete;

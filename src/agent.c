@@ -158,7 +158,8 @@ static void run_live(struct machine *m)
         while (agent_run_timer(m, now))
             ;
         agent_take_input(m);
-        next = MIN(kick_due(m, now), atomic_load_explicit(&m->timer_deadline, memory_order_acquire));
+        next =
+            MIN(kick_due(m, now), atomic_load_explicit(&m->timer_deadline, memory_order_acquire));
         if (now >= m->next_flush) {
             if (m->journal.mode == JOURNAL_RECORD)
                 agent_flush(m);
@@ -175,13 +176,13 @@ static bool replay_event(struct machine *m, const struct journal_event *ev)
     struct participant *p = &m->agent;
 
     switch (ev->type) {
-    case JOURNAL_EDGE:
-        return participant_wait_edge(p, m->dir.who[ev->v[0]], ev->v[1]);
+    case JOURNAL_EDGE: return participant_wait_edge(p, m->dir.who[ev->v[0]], ev->v[1]);
     case JOURNAL_DEV_TIMER:
         begin_event(m);
         journal_clock_set(p->stream, p->position, ev->v[1]);
         if (!board_run_timer(&m->board, ev->v[1]))
-            journal_diverge(p->stream, p->position, "expected a device timer at %llu ns, but none is due",
+            journal_diverge(p->stream, p->position,
+                            "expected a device timer at %llu ns, but none is due",
                             (unsigned long long)ev->v[1]);
         end_event(m, true);
         return true;
@@ -195,7 +196,8 @@ static bool replay_event(struct machine *m, const struct journal_event *ev)
         m->agent_ended = true;
         return false;
     default:
-        journal_diverge(p->stream, p->position, "expected an event of the I/O agent, found type %u", ev->type);
+        journal_diverge(p->stream, p->position, "expected an event of the I/O agent, found type %u",
+                        ev->type);
         return false;
     }
 }

@@ -33,7 +33,15 @@
 #include "devices/post_port.h"
 #include "mmu/region.h"
 
-enum { IRQ_TIMER = 0, IRQ_KEYBOARD = 1, IRQ_COM1 = 4, IRQ_RTC = 8, IRQ_SCI = 9, IRQ_MOUSE = 12, IRQ_FPU = 13 };
+enum {
+    IRQ_TIMER = 0,
+    IRQ_KEYBOARD = 1,
+    IRQ_COM1 = 4,
+    IRQ_RTC = 8,
+    IRQ_SCI = 9,
+    IRQ_MOUSE = 12,
+    IRQ_FPU = 13
+};
 enum { GSI_TIMER = 2, GSI_PIRQ = 16, ISA_PIRQ_ROUTE = 0x60 };
 /* Firmware's choice of level-triggered ISA interrupts: SCI and what PIRQs are routed to. */
 #define ELCR_LEVELS (1u << 9 | 1u << 10 | 1u << 11)

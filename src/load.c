@@ -149,10 +149,10 @@ static void write_vectors(const struct load_request *rq)
 
     for (unsigned n = 0; n < 256; n++) {
         bool ignored = n < 8 || n == 0x1b || n == 0x1c || n == 0x4a;
-        gpa_t handler = n >= 8 && n < 16                  ? ENDS_FIRST
-                        : (n & 0xf8) == 0x70              ? ENDS
-                        : ignored                         ? RETURNS
-                                                          : FAILS;
+        gpa_t handler = n >= 8 && n < 16     ? ENDS_FIRST
+                        : (n & 0xf8) == 0x70 ? ENDS
+                        : ignored            ? RETURNS
+                                             : FAILS;
 
         store_le16(vectors + 4 * n, (u16)(handler - LOAD_FIRMWARE));
         store_le16(vectors + 4 * n + 2, LOAD_FIRMWARE >> 4);

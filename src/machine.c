@@ -199,7 +199,8 @@ static int create_vcpus(struct machine *m)
     for (unsigned i = 0; i < m->n_vcpus; i++) {
         struct vcpu *v = m->vcpu[i] = memory_map_lazy(sizeof(*v));
 
-        if (!v || vcpu_create(v, i, &m->dir, journal_stream(&m->journal, i), &m->mem, model, &m->env) ||
+        if (!v ||
+            vcpu_create(v, i, &m->dir, journal_stream(&m->journal, i), &m->mem, model, &m->env) ||
             (m->dir.order && !v->p.rights))
             return -ENOMEM;
         if (m->o->check && check_start(v, m->o->check_one_in, m->env.step))
@@ -213,11 +214,21 @@ static int create_vcpus(struct machine *m)
 static int create_board(struct machine *m)
 {
     struct board_config c = {
-        .space = &m->space, .vcpus = m->vcpu, .n_vcpus = m->n_vcpus,
-        .ram_low = m->mem.low, .ram_high = m->mem.high, .rtc_base = (i64)(m->o->rtc_seconds + m->session->elapsed_ns / 1000000000),
-        .cpu_signature = CPUID_SIGNATURE, .opaque = m, .serial_output = on_serial_output,
-        .serial_room = on_serial_room, .debug_output = on_debug_output, .poweroff = on_poweroff,
-        .reset = on_reset, .exit = on_debug_exit, .timers_changed = on_timers_changed,
+        .space = &m->space,
+        .vcpus = m->vcpu,
+        .n_vcpus = m->n_vcpus,
+        .ram_low = m->mem.low,
+        .ram_high = m->mem.high,
+        .rtc_base = (i64)(m->o->rtc_seconds + m->session->elapsed_ns / 1000000000),
+        .cpu_signature = CPUID_SIGNATURE,
+        .opaque = m,
+        .serial_output = on_serial_output,
+        .serial_room = on_serial_room,
+        .debug_output = on_debug_output,
+        .poweroff = on_poweroff,
+        .reset = on_reset,
+        .exit = on_debug_exit,
+        .timers_changed = on_timers_changed,
     };
 
     c.cpu_features = cpuid_query(m->vcpu[0], 1, 0).edx;
@@ -231,8 +242,8 @@ static void agent_drop(struct participant *p, u64 gfn, unsigned what)
     (void)what;
 }
 
-int machine_create(struct machine *m, const struct options *o, struct session *session, struct log_reader *reader, char *err,
-                   size_t n)
+int machine_create(struct machine *m, const struct options *o, struct session *session,
+                   struct log_reader *reader, char *err, size_t n)
 {
     bool serial = o->sched == OPT_SCHED_SERIAL && !o->replay;
     int rc;
@@ -248,12 +259,16 @@ int machine_create(struct machine *m, const struct options *o, struct session *s
     for (unsigned i = 0; i < PARTICIPANT_VCPUS_MAX; i++)
         atomic_store(&m->vcpu_deadline[i], ~(u64)0);
     recording_prepare(m, reader);
-    snprintf(err, n, "-m, -smp: the host has no memory for a machine of %" PRIu64 " MiB and %u processor%s; give less",
+    snprintf(err, n,
+             "-m, -smp: the host has no memory for a machine of %" PRIu64
+             " MiB and %u processor%s; give less",
              o->ram >> 20, o->smp, o->smp == 1 ? "" : "s");
     rc = physmem_create(&m->mem, o->ram);
     if (!rc)
-        rc = directory_create(&m->dir, physmem_frames(&m->mem), m->n_vcpus, host_cpus(), &m->journal, o->record != NULL,
-                              o->record || o->replay || serial || o->semantics[TRACE_MMU] != TRACE_DEFERRED);
+        rc = directory_create(&m->dir, physmem_frames(&m->mem), m->n_vcpus, host_cpus(),
+                              &m->journal, o->record != NULL,
+                              o->record || o->replay || serial ||
+                                  o->semantics[TRACE_MMU] != TRACE_DEFERRED);
     if (rc)
         return rc;
     ram_set_ordered(o->record || o->replay || serial);
@@ -265,7 +280,8 @@ int machine_create(struct machine *m, const struct options *o, struct session *s
     m->space.end = io_end;
     m->space.ctx = m;
     set_env(m);
-    participant_create(&m->agent, PARTICIPANT_AGENT, &m->dir, journal_stream(&m->journal, PARTICIPANT_AGENT));
+    participant_create(&m->agent, PARTICIPANT_AGENT, &m->dir,
+                       journal_stream(&m->journal, PARTICIPANT_AGENT));
     m->agent.drop = agent_drop;
     m->agent.owner = m;
     rc = m->dir.order && !m->agent.rights ? -ENOMEM : create_vcpus(m);
@@ -310,8 +326,14 @@ static void write_ram(void *ctx, u64 gpa, const void *from, u64 n)
 /* A flat segment as the boot protocols want it. */
 static struct segreg flat(u16 sel, u8 type, bool wide)
 {
-    return (struct segreg){ .sel = sel, .usable = true, .type = type, .l = wide, .db = !wide, .g = true, .p = true,
-                            .limit = 0xffffffff };
+    return (struct segreg){.sel = sel,
+                           .usable = true,
+                           .type = type,
+                           .l = wide,
+                           .db = !wide,
+                           .g = true,
+                           .p = true,
+                           .limit = 0xffffffff};
 }
 
 /* What firmware leaves in the MTRRs: RAM is write-back, the legacy video window and the hole below 4 GiB are uncached, option
@@ -356,7 +378,7 @@ static void set_boot_state(struct vcpu *v, const struct load_result *rs)
 int machine_load(struct machine *m, const struct load_images *images, char *err, size_t n)
 {
     static u8 tables[0x10000];
-    struct load_request rq = { .write = write_ram, .ctx = m, .acpi_rsdp = BOARD_TABLES_BASE };
+    struct load_request rq = {.write = write_ram, .ctx = m, .acpi_rsdp = BOARD_TABLES_BASE};
     struct load_result rs;
     int rc;
 
@@ -428,8 +450,8 @@ static bool is_over_limit(const struct machine *m)
 
 bool machine_restarts(const struct machine *m)
 {
-    return m->end == END_RESET && m->exit_status == STATUS_OK && !m->o->no_reboot && !m->o->record && !m->o->replay &&
-           !is_over_limit(m);
+    return m->end == END_RESET && m->exit_status == STATUS_OK && !m->o->no_reboot &&
+           !m->o->record && !m->o->replay && !is_over_limit(m);
 }
 
 /* -check: did abandoned instructions leave traces? */
@@ -443,7 +465,8 @@ static bool is_unclean(const struct machine *m)
         reports += check_reports(m->vcpu[i]);
         failed += m->vcpu[i]->mmu.check->stat_failed;
     }
-    msg_info("check: %" PRIu64 " rights were denied, %" PRIu64 " traces were found", failed, reports);
+    msg_info("check: %" PRIu64 " rights were denied, %" PRIu64 " traces were found", failed,
+             reports);
     return reports != 0;
 }
 
@@ -458,11 +481,8 @@ static void report_live(struct machine *m)
         if (m->exit_status == STATUS_OK && m->o->record)
             msg_info("the guest reset the machine: the recording ends here");
         break;
-    case END_SIGNAL:
-        msg_info("ended by a signal: %s", strsignal(host_signals_pending()));
-        break;
-    default:
-        break;
+    case END_SIGNAL: msg_info("ended by a signal: %s", strsignal(host_signals_pending())); break;
+    default: break;
     }
 }
 
@@ -473,9 +493,11 @@ static void check_outputs(struct machine *m)
     int error = terminal_explain(m->session->terminal, text, sizeof(text));
 
     if (error && error != -EPIPE && !m->env.replay)
-        msg_error("%s", text); /* a reader that went away knows; of a replay recording_report() tells */
+        msg_error("%s",
+                  text); /* a reader that went away knows; of a replay recording_report() tells */
     if (!error)
-        error = output_explain(&m->session->debugcon, text, sizeof(text)); /* said when it happened */
+        error =
+            output_explain(&m->session->debugcon, text, sizeof(text)); /* said when it happened */
     if (error && m->exit_status == STATUS_OK)
         m->exit_status = STATUS_FAILED;
 }
@@ -512,8 +534,8 @@ static int start_threads(struct machine *m, pthread_t *agent, bool *has_agent, u
     }
     if (rc) {
         machine_stop(m, END_FAILED, STATUS_FAILED, true);
-        msg_error("-smp: the host does not start the threads of %u processor%s: %s; give fewer", m->n_vcpus,
-                  m->n_vcpus == 1 ? "" : "s", strerror(-rc));
+        msg_error("-smp: the host does not start the threads of %u processor%s: %s; give fewer",
+                  m->n_vcpus, m->n_vcpus == 1 ? "" : "s", strerror(-rc));
     }
     return rc;
 }

@@ -21,15 +21,25 @@ enum { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_DIVERGED = 3 }
 
 /* How a run ended. */
 enum machine_end {
-    END_NONE, END_POWEROFF, END_RESET, END_EXIT, END_USER, END_SIGNAL, END_LIMIT, END_LOG, END_DIVERGED,
-    END_OUTPUT, END_LOG_CUT, END_FAILED,
+    END_NONE,
+    END_POWEROFF,
+    END_RESET,
+    END_EXIT,
+    END_USER,
+    END_SIGNAL,
+    END_LIMIT,
+    END_LOG,
+    END_DIVERGED,
+    END_OUTPUT,
+    END_LOG_CUT,
+    END_FAILED,
 };
 
 struct machine {
     const struct options *o;
     struct physmem mem;
     struct io_space space;
-    pthread_mutex_t io_lock;   /* one device access at a time; innermost but for device outputs */
+    pthread_mutex_t io_lock; /* one device access at a time; innermost but for device outputs */
     struct directory dir;
     struct journal journal;
     struct vcpu_env env;
@@ -44,22 +54,22 @@ struct machine {
     u64 next_flush;
     pthread_t threads[PARTICIPANT_VCPUS_MAX];
     pthread_mutex_t start_lock; /* a thread begins when it can be had; held until all are there */
-    _Atomic unsigned running;  /* vCPU threads that have not left */
+    _Atomic unsigned running;   /* vCPU threads that have not left */
 
     pthread_mutex_t end_lock;
-    enum machine_end end;      /* the first reason wins; under end_lock */
-    int exit_status;           /* of END_EXIT; under end_lock */
-    bool agent_ended;          /* the agent has reached the end of its stream */
+    enum machine_end end; /* the first reason wins; under end_lock */
+    int exit_status;      /* of END_EXIT; under end_lock */
+    bool agent_ended;     /* the agent has reached the end of its stream */
     u64 host_start_ns, host_end_ns;
     u64 final_digest;
-    struct progress *progress; /* of a replay; NULL: none */
+    struct progress *progress;   /* of a replay; NULL: none */
     struct serial_sched *serial; /* --sched serial (src/serial.c) */
 };
 
 /* Build the machine. With o->replay, `reader` is its log; the session need not be open yet. 0, or -errno and one line in
  * err; machine_destroy() is due in any case. */
-int machine_create(struct machine *m, const struct options *o, struct session *session, struct log_reader *reader, char *err,
-                   size_t n);
+int machine_create(struct machine *m, const struct options *o, struct session *session,
+                   struct log_reader *reader, char *err, size_t n);
 void machine_destroy(struct machine *m);
 /* Load the images into RAM and set up vCPU 0. 0, or -errno and one line in err. */
 int machine_load(struct machine *m, const struct load_images *images, char *err, size_t n);

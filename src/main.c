@@ -19,13 +19,14 @@ static const char *get_option(const void *ctx, const char *key)
 }
 
 /* One machine, from power-on to its end or the next reset; the exit status. */
-static int run_once(struct machine *m, struct session *session, const struct options *o, struct log_reader *reader,
-                    const struct load_images *images)
+static int run_once(struct machine *m, struct session *session, const struct options *o,
+                    struct log_reader *reader, const struct load_images *images)
 {
     char err[512];
 
-    if (machine_create(m, o, session, reader, err, sizeof(err)) || machine_load(m, images, err, sizeof(err)) ||
-        session_open(session, o, err, sizeof(err)) || recording_open(m, err, sizeof(err))) {
+    if (machine_create(m, o, session, reader, err, sizeof(err)) ||
+        machine_load(m, images, err, sizeof(err)) || session_open(session, o, err, sizeof(err)) ||
+        recording_open(m, err, sizeof(err))) {
         msg_error("%s", err);
         return STATUS_USAGE;
     }
@@ -35,7 +36,7 @@ static int run_once(struct machine *m, struct session *session, const struct opt
 static int run(struct options *o, struct log_reader *reader)
 {
     static struct machine m;
-    struct session session = { 0 };
+    struct session session = {0};
     struct load_images images;
     char err[512];
     int status;
@@ -77,7 +78,9 @@ int main(int argc, char **argv)
         goto out;
     }
     if (host_cpu_lacks()) {
-        msg_error("this processor lacks %s; x86sim needs one of the level x86-64-v2 (any made since 2011)", host_cpu_lacks());
+        msg_error("this processor lacks %s; x86sim needs one of the level x86-64-v2 (any made "
+                  "since 2011)",
+                  host_cpu_lacks());
         goto out;
     }
     if (o.replay && log_open(&reader, o.replay, err, sizeof(err))) {

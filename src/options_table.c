@@ -420,7 +420,8 @@ static int read_check(struct options *o, const char *value, char *err, size_t er
     u64 n;
 
     if (!opt_parse_number(value, 1000000, &n) || n == 1)
-        return wrong(err, err_size, "'%s' is no rate; it may be 0 (nothing fails) or 2 to 1000000", value);
+        return wrong(err, err_size, "'%s' is no rate; it may be 0 (nothing fails) or 2 to 1000000",
+                     value);
     o->check = true;
     o->check_one_in = (u32)n;
     return 0;

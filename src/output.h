@@ -14,8 +14,9 @@
 #include "src/options.h"
 
 struct output {
-    int fd;        /* -1: nowhere */
-    const char *option, *path; /* the option, and the file's name (null: standard output); borrowed */
+    int fd; /* -1: nowhere */
+    const char *option,
+        *path;     /* the option, and the file's name (null: standard output); borrowed */
     bool is_owned; /* closed by output_close() */
     pthread_mutex_t lock;
     int error; /* under lock: -errno of the write that failed; later ones do nothing */

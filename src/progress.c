@@ -56,15 +56,18 @@ static u64 instructions(const struct machine *m)
 
 static void show(struct progress *p)
 {
-    u64 n = instructions(p->m), ns = atomic_load_explicit(&p->m->journal.clock_max, memory_order_relaxed);
+    u64 n = instructions(p->m),
+        ns = atomic_load_explicit(&p->m->journal.clock_max, memory_order_relaxed);
     double seconds = (double)(host_clock_ns() - p->start_ns) * 1e-9;
     unsigned percent = p->total ? (unsigned)MIN(n * 100 / p->total, 100) : 100;
     char text[160];
     int len;
 
-    len = snprintf(text, sizeof(text), "\r\033[Kreplay %3u%%  guest %.1f s  %" PRIu64 " of %" PRIu64
-                   " million instructions  %.0f million a second", percent, (double)ns * 1e-9, n / 1000000,
-                   p->total / 1000000, (double)n * 1e-6 / seconds);
+    len = snprintf(text, sizeof(text),
+                   "\r\033[Kreplay %3u%%  guest %.1f s  %" PRIu64 " of %" PRIu64
+                   " million instructions  %.0f million a second",
+                   percent, (double)ns * 1e-9, n / 1000000, p->total / 1000000,
+                   (double)n * 1e-6 / seconds);
     pthread_mutex_lock(&p->lock);
     if (!(p->in_line && p->shares_terminal) && len > 0) {
         host_write_all(STDERR, text, MIN((size_t)len, sizeof(text) - 1));
@@ -91,14 +94,15 @@ static void obey(struct machine *m)
 static void *watch(void *arg)
 {
     struct progress *p = arg;
-    int fds[2] = { terminal_poll_fd(p->m->session->terminal), p->end_event };
+    int fds[2] = {terminal_poll_fd(p->m->session->terminal), p->end_event};
 
     while (!atomic_load(&p->is_ending)) {
         unsigned ready = host_poll_in(fds, 2, p->has_line ? INTERVAL_MS : -1);
 
         if (ready & 1)
             obey(p->m);
-        if (p->has_line && host_clock_ns() - p->start_ns > FIRST_MS * 1000000ull && !atomic_load(&p->is_ending))
+        if (p->has_line && host_clock_ns() - p->start_ns > FIRST_MS * 1000000ull &&
+            !atomic_load(&p->is_ending))
             show(p);
     }
     return NULL;
@@ -107,7 +111,7 @@ static void *watch(void *arg)
 /* Instructions up to which the log is complete, of all vCPUs together. */
 static u64 length_of(const struct machine *m)
 {
-    u64 last[PARTICIPANT_VCPUS_MAX] = { 0 }, sum = 0;
+    u64 last[PARTICIPANT_VCPUS_MAX] = {0}, sum = 0;
     const struct log_chunk *list;
     u64 n = log_chunks(m->journal.reader, &list);
 

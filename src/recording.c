@@ -26,9 +26,11 @@ static void print_divergence(unsigned id, u64 pos, const char *what)
     size_t first = strcspn(what, "\n");
 
     if (id == PARTICIPANT_AGENT)
-        msg_error("the replay diverges: the I/O agent at event %" PRIu64 ": %.*s", pos, (int)first, what);
+        msg_error("the replay diverges: the I/O agent at event %" PRIu64 ": %.*s", pos, (int)first,
+                  what);
     else
-        msg_error("the replay diverges: vCPU %u at instruction %" PRIu64 ": %.*s", id, pos, (int)first, what);
+        msg_error("the replay diverges: vCPU %u at instruction %" PRIu64 ": %.*s", id, pos,
+                  (int)first, what);
     for (what += first; *what; what += strcspn(what, "\n")) {
         what++;
         msg_error("%.*s", (int)strcspn(what, "\n"), what);
@@ -58,7 +60,11 @@ void recording_prepare(struct machine *m, struct log_reader *reader)
 {
     const struct options *o = m->o;
 
-    journal_create(&m->journal, o->replay ? JOURNAL_REPLAY : o->record ? JOURNAL_RECORD : JOURNAL_LIVE, o->smp);
+    journal_create(&m->journal,
+                   o->replay   ? JOURNAL_REPLAY
+                   : o->record ? JOURNAL_RECORD
+                               : JOURNAL_LIVE,
+                   o->smp);
     m->journal.reader = reader;
     m->journal.path = o->record;
     m->journal.prng = o->seed ? o->seed : o->clock == OPT_CLOCK_ICOUNT ? 1 : 0;
@@ -100,7 +106,8 @@ int recording_open(struct machine *m, char *err, size_t n)
         options_free_list(list);
     }
     if (rc)
-        snprintf(err, n, "--record %s: %s; give a file that can be written", o->record, strerror(-rc));
+        snprintf(err, n, "--record %s: %s; give a file that can be written", o->record,
+                 strerror(-rc));
     return rc;
 }
 
@@ -115,7 +122,8 @@ static void close_log(struct machine *m)
 {
     int rc;
 
-    journal_put(m->agent.stream, JOURNAL_STOP, m->agent.position, state_digest(m), (u64)m->exit_status, 0, 0);
+    journal_put(m->agent.stream, JOURNAL_STOP, m->agent.position, state_digest(m),
+                (u64)m->exit_status, 0, 0);
     for (unsigned i = 0; i < m->n_vcpus; i++)
         journal_flush(m->vcpu[i]->p.stream, m->vcpu[i]->p.position);
     journal_flush(m->agent.stream, m->agent.position);
@@ -132,8 +140,10 @@ static void check_end(struct machine *m)
     u64 digest = state_digest(m);
 
     if (digest != m->final_digest)
-        journal_diverge(m->agent.stream, m->agent.position, "memory and devices: expected digest %016" PRIx64
-                        " at the end, found %016" PRIx64, m->final_digest, digest);
+        journal_diverge(m->agent.stream, m->agent.position,
+                        "memory and devices: expected digest %016" PRIx64
+                        " at the end, found %016" PRIx64,
+                        m->final_digest, digest);
     else
         m->end = END_LOG;
 }
@@ -147,7 +157,8 @@ static void blame_early_end(struct machine *m)
                             "expected the end of the run, found the end of the vCPU's events");
             return;
         }
-    journal_diverge(m->agent.stream, m->agent.position, "expected the end of the run, found the end of its events");
+    journal_diverge(m->agent.stream, m->agent.position,
+                    "expected the end of the run, found the end of its events");
 }
 
 void recording_finish(struct machine *m)
@@ -176,19 +187,25 @@ void recording_report(const struct machine *m)
     u64 n = machine_icount(m);
 
     if (m->end == END_LOG)
-        msg_info("replay verified: %" PRIu64 " instructions on %u vCPU%s, %" PRIu64 " events, registers at every "
-                 "digest, memory and devices at the end (%.1f s, %.1f million instructions a second)", n, m->n_vcpus,
-                 m->n_vcpus == 1 ? "" : "s", (u64)atomic_load(&m->journal.events), seconds,
-                 (double)n / seconds * 1e-6);
+        msg_info(
+            "replay verified: %" PRIu64 " instructions on %u vCPU%s, %" PRIu64
+            " events, registers at every "
+            "digest, memory and devices at the end (%.1f s, %.1f million instructions a second)",
+            n, m->n_vcpus, m->n_vcpus == 1 ? "" : "s", (u64)atomic_load(&m->journal.events),
+            seconds, (double)n / seconds * 1e-6);
     else if (m->end == END_LOG_CUT)
-        msg_error("--replay %s: the log is truncated; replayed to its largest consistent cut, %" PRIu64 " instructions",
-                  m->o->replay, n);
+        msg_error(
+            "--replay %s: the log is truncated; replayed to its largest consistent cut, %" PRIu64
+            " instructions",
+            m->o->replay, n);
     else if (m->end == END_LIMIT)
         msg_error("-icount-limit: stopped the replay after %" PRIu64 " instructions", n);
     else if (m->end == END_OUTPUT)
-        msg_error("--replay %s: ended after %" PRIu64 " instructions, as its output cannot be written any further",
+        msg_error("--replay %s: ended after %" PRIu64
+                  " instructions, as its output cannot be written any further",
                   m->o->replay, n);
     else if (m->end != END_DIVERGED)
-        msg_error("--replay %s: ended by the user after %" PRIu64 " instructions; nothing is wrong so far",
+        msg_error("--replay %s: ended by the user after %" PRIu64
+                  " instructions; nothing is wrong so far",
                   m->o->replay, n);
 }

@@ -49,7 +49,8 @@ static u64 now(struct machine *m, const struct vcpu *v)
 
 static bool is_runnable(const struct vcpu *v, u64 ns)
 {
-    if (v->activity == CPU_RUNNING || ipi_waiting(&v->p) || (v->activity == CPU_MWAIT && monitor_wakes(v)))
+    if (v->activity == CPU_RUNNING || ipi_waiting(&v->p) ||
+        (v->activity == CPU_MWAIT && monitor_wakes(v)))
         return true;
     return v->activity != CPU_WAIT_SIPI && vcpu_timer_deadline(v) <= ns;
 }

@@ -23,18 +23,20 @@ static void print_traces(struct machine *m)
 
         if (!atomic_load(&c->events) && !atomic_load(&c->notifications))
             continue;
-        msg_plain("stats: trace.%s semantics=%s events=%" PRIu64 " notifications=%" PRIu64 " acks=%" PRIu64
-                  " broadcast=%" PRIu64, kind, options_semantics_name(m->dir.semantics[k]),
-                (u64)atomic_load(&c->events), (u64)atomic_load(&c->notifications), (u64)atomic_load(&c->acks),
-                (u64)atomic_load(&c->broadcast));
+        msg_plain("stats: trace.%s semantics=%s events=%" PRIu64 " notifications=%" PRIu64
+                  " acks=%" PRIu64 " broadcast=%" PRIu64,
+                  kind, options_semantics_name(m->dir.semantics[k]), (u64)atomic_load(&c->events),
+                  (u64)atomic_load(&c->notifications), (u64)atomic_load(&c->acks),
+                  (u64)atomic_load(&c->broadcast));
     }
 }
 
 void machine_print_stats(struct machine *m)
 {
-    u64 n = machine_icount(m), ns = (m->host_end_ns ? m->host_end_ns : host_clock_ns()) - m->host_start_ns;
-    u64 built = 0, verified = 0, uops = 0, insns = 0, hits = 0, misses = 0, drops = 0, walks = 0, slow = 0,
-        flushes = 0, boundaries = 0, interrupts = 0;
+    u64 n = machine_icount(m),
+        ns = (m->host_end_ns ? m->host_end_ns : host_clock_ns()) - m->host_start_ns;
+    u64 built = 0, verified = 0, uops = 0, insns = 0, hits = 0, misses = 0, drops = 0, walks = 0,
+        slow = 0, flushes = 0, boundaries = 0, interrupts = 0;
 
     for (unsigned i = 0; i < m->n_vcpus; i++) {
         const struct vcpu *v = m->vcpu[i];

@@ -94,7 +94,9 @@ static struct trace_node *find_node(struct dir_entry *e, unsigned id, unsigned k
 }
 
 const u8 directory_drop_of_kind[TRACE_KINDS] = {
-    [TRACE_CODE] = DROP_CODE, [TRACE_MMU] = DROP_MMU, [TRACE_DESC] = DROP_DESC,
+    [TRACE_CODE] = DROP_CODE,
+    [TRACE_MMU] = DROP_MMU,
+    [TRACE_DESC] = DROP_DESC,
     [TRACE_WATCH] = DROP_MONITOR,
 };
 
@@ -192,7 +194,8 @@ bool trace_node_meets(const struct trace_node *n, unsigned access, u64 gpa, u32 
     return false;
 }
 
-pmask_t directory_derived_locked(const struct dir_entry *e, unsigned actor, u64 gpa, u32 size, unsigned kinds)
+pmask_t directory_derived_locked(const struct dir_entry *e, unsigned actor, u64 gpa, u32 size,
+                                 unsigned kinds)
 {
     pmask_t who = 0;
 
@@ -205,7 +208,8 @@ pmask_t directory_derived_locked(const struct dir_entry *e, unsigned actor, u64 
     return who;
 }
 
-unsigned directory_derived_kinds_locked(const struct dir_entry *e, unsigned id, u64 gpa, u32 size, unsigned kinds)
+unsigned directory_derived_kinds_locked(const struct dir_entry *e, unsigned id, u64 gpa, u32 size,
+                                        unsigned kinds)
 {
     unsigned of = 0;
 
@@ -240,7 +244,8 @@ void directory_claim_locked(struct dir_entry *e, u64 object, struct participant 
     if (p->n_claims == PARTICIPANT_CLAIMS)
         return;
     if (!atomic_load_explicit(&p->ticket, memory_order_relaxed))
-        atomic_store_explicit(&p->ticket, 1 + atomic_fetch_add(&p->dir->tickets, 1), memory_order_relaxed);
+        atomic_store_explicit(&p->ticket, 1 + atomic_fetch_add(&p->dir->tickets, 1),
+                              memory_order_relaxed);
     e->claim = atomic_load_explicit(&p->ticket, memory_order_relaxed);
     e->claimer = (u8)p->id;
     p->claim_kinds[p->n_claims] = 0;
@@ -248,8 +253,8 @@ void directory_claim_locked(struct dir_entry *e, u64 object, struct participant 
 }
 
 /* Whose traces does a write concern: others', *self_kinds the actor's own. */
-static bool concerns_others(const struct dir_entry *e, unsigned actor, u64 gpa, u32 size, unsigned access,
-                            unsigned *self_kinds)
+static bool concerns_others(const struct dir_entry *e, unsigned actor, u64 gpa, u32 size,
+                            unsigned access, unsigned *self_kinds)
 {
     bool others = false;
 
@@ -267,14 +272,19 @@ static bool concerns_others(const struct dir_entry *e, unsigned actor, u64 gpa, 
     return others;
 }
 
-static struct trace_event about_write(const struct participant *p, u64 gpa, u32 size, u64 value, unsigned how)
+static struct trace_event about_write(const struct participant *p, u64 gpa, u32 size, u64 value,
+                                      unsigned how)
 {
-    return (struct trace_event){ .access = how & WRITE_IS_UPDATE ? TRACE_READ | TRACE_WRITE : TRACE_WRITE,
-                                 .actor = (u8)p->id, .gpa = gpa, .size = size, .value = value };
+    return (struct trace_event){.access =
+                                    how & WRITE_IS_UPDATE ? TRACE_READ | TRACE_WRITE : TRACE_WRITE,
+                                .actor = (u8)p->id,
+                                .gpa = gpa,
+                                .size = size,
+                                .value = value};
 }
 
-static enum write_grant want_traced_write(struct participant *p, struct dir_entry *e, u64 gpa, u32 size, u64 value,
-                                          unsigned how)
+static enum write_grant want_traced_write(struct participant *p, struct dir_entry *e, u64 gpa,
+                                          u32 size, u64 value, unsigned how)
 {
     struct trace_event about = about_write(p, gpa, size, value, how);
     bool others, probe = how & WRITE_IS_PROBE;
@@ -285,7 +295,8 @@ static enum write_grant want_traced_write(struct participant *p, struct dir_entr
     others = concerns_others(e, p->id, gpa, size, about.access, &self);
     if (!(how & WRITE_IS_CAREFUL) && (others || (self & CAREFUL_KINDS) || probe || e->announcing))
         return WRITE_CAREFUL;
-    if (others && directory_derived_locked(e, p->id, gpa, size, directory_kinds_with(p->dir, 1u << TRACE_BRACKET))) {
+    if (others && directory_derived_locked(e, p->id, gpa, size,
+                                           directory_kinds_with(p->dir, 1u << TRACE_BRACKET))) {
         directory_want(p, gpa >> 12, RIGHT_WRITE, gpa, size);
         return WRITE_MISS;
     }
@@ -296,7 +307,8 @@ static enum write_grant want_traced_write(struct participant *p, struct dir_entr
     return WRITE_LOCKED;
 }
 
-enum write_grant directory_want_write(struct participant *p, u64 gpa, u32 size, u64 value, unsigned how)
+enum write_grant directory_want_write(struct participant *p, u64 gpa, u32 size, u64 value,
+                                      unsigned how)
 {
     struct directory *d = p->dir;
     u64 gfn = gpa >> 12;

@@ -17,17 +17,26 @@
 #include "trace/participant.h"
 #include "trace/sched.h"
 
-enum trace_semantics { TRACE_BRACKET, TRACE_POST_SYNC, TRACE_POST_ASYNC, TRACE_PRE_DATA, TRACE_DEFERRED };
+enum trace_semantics {
+    TRACE_BRACKET,
+    TRACE_POST_SYNC,
+    TRACE_POST_ASYNC,
+    TRACE_PRE_DATA,
+    TRACE_DEFERRED
+};
 enum trace_access { TRACE_READ = 1, TRACE_WRITE = 2 };
 
-struct trace_range { u64 start, end; };
+struct trace_range {
+    u64 start, end;
+};
 
 /* One participant's interest in a page, of one kind. */
 struct trace_node {
     struct trace_node *next;
     u8 participant, kind, access;
-    u64 lines;                  /* 64-byte lines concerned */
-    struct trace_range *ranges; /* exact byte ranges (trace_add); NULL: whole lines, of what was derived */
+    u64 lines; /* 64-byte lines concerned */
+    struct trace_range
+        *ranges; /* exact byte ranges (trace_add); NULL: whole lines, of what was derived */
     unsigned n_ranges;
 };
 
@@ -38,41 +47,45 @@ struct trace_node {
 struct line_state;
 
 struct dir_entry {
-    pmask_t readers;   /* recorded run: who has the read hold */
-    pmask_t wcached;   /* plain run: who may have write permission cached */
-    pmask_t waiters;   /* whom to wake when something is released */
+    pmask_t readers; /* recorded run: who has the read hold */
+    pmask_t wcached; /* plain run: who may have write permission cached */
+    pmask_t waiters; /* whom to wake when something is released */
     struct trace_node *nodes;
-    u64 traced_lines;  /* the nodes' lines together: most writes to such a page touch none of them */
-    u64 *read_pos;     /* [participants]: where each released its read hold since the last write; 0: did not */
+    u64 traced_lines; /* the nodes' lines together: most writes to such a page touch none of them */
+    u64 *
+        read_pos; /* [participants]: where each released its read hold since the last write; 0: did not */
     u64 last_write_pos;
-    u64 grant_pos;     /* recorded run: where the writer got its hold; released there, it was never used */
-    u64 claim;         /* ticket of the waiting instruction the object is kept for; 0: none */
+    u64 grant_pos; /* recorded run: where the writer got its hold; released there, it was never used */
+    u64 claim;     /* ticket of the waiting instruction the object is kept for; 0: none */
     struct line_state *lines; /* trace/lines.c; kept when the page goes back to page ordering */
     u64 heat_at;
-    u32 heat;          /* lately transferred so often, halved with age: what makes a page hot */
+    u32 heat; /* lately transferred so often, halved with age: what makes a page hot */
     u8 claimer;
-    u8 writer;         /* participant with the write hold, NOBODY */
-    u8 last_writer;    /* NOBODY: never held */
-    u8 announcing;     /* participant + 1 that waits for acknowledgements within an access to it; 0: none */
+    u8 writer;      /* participant with the write hold, NOBODY */
+    u8 last_writer; /* NOBODY: never held */
+    u8 announcing; /* participant + 1 that waits for acknowledgements within an access to it; 0: none */
     bool touched;
-    bool from_lines;   /* the writer's hold was made of the page's lines, whose history is kept until it is used */
+    bool
+        from_lines; /* the writer's hold was made of the page's lines, whose history is kept until it is used */
     _Atomic bool lined; /* ordered by 64-byte line, nobody holds it */
 };
 
 #define DIRECTORY_LOCKS 1024
 
 /* Counters of one kind: docs/traces.md. */
-struct trace_counters { _Atomic u64 events, notifications, acks, broadcast; };
+struct trace_counters {
+    _Atomic u64 events, notifications, acks, broadcast;
+};
 
 struct directory {
-    u64 n_pages;          /* objects 0..n_pages-1 are guest pages */
+    u64 n_pages; /* objects 0..n_pages-1 are guest pages */
     u64 n_objects;
     struct dir_entry *entries;
     pthread_mutex_t locks[DIRECTORY_LOCKS];
     struct participant *who[PARTICIPANTS_MAX];
     unsigned n_vcpus;
-    bool order;           /* holds on every object, edges logged */
-    bool precise_mmu;     /* page tables are traced: the TLB is invisible */
+    bool order;       /* holds on every object, edges logged */
+    bool precise_mmu; /* page tables are traced: the TLB is invisible */
     u8 semantics[TRACE_KINDS];
     _Atomic u64 tickets;
     pthread_mutex_t split_lock; /* LOCKed operands in two pages, plain runs */
@@ -84,8 +97,14 @@ struct directory {
 };
 
 /* The objects that are not pages. */
-static inline u64 directory_io_object(const struct directory *d) { return d->n_pages; }
-static inline u64 directory_apic_object(const struct directory *d) { return d->n_pages + 1; }
+static inline u64 directory_io_object(const struct directory *d)
+{
+    return d->n_pages;
+}
+static inline u64 directory_apic_object(const struct directory *d)
+{
+    return d->n_pages + 1;
+}
 
 /* Directory for n_pages guest pages and n_vcpus participants plus the agent, of which at most n_tokens run at once (the
  * host's CPUs). 0 or -ENOMEM. */
@@ -125,11 +144,14 @@ enum write_grant {
 };
 enum write_how {
     WRITE_IS_CAREFUL = 1, /* the instruction runs alone */
-    WRITE_IS_PROBE = 2,   /* the entry is never left locked: WRITE_LOCKED means that a coming write cannot miss */
-    WRITE_IS_UPDATE = 4,  /* read-modify-write: the value is not known, nobody is told before (directory_announce) */
+    WRITE_IS_PROBE =
+        2, /* the entry is never left locked: WRITE_LOCKED means that a coming write cannot miss */
+    WRITE_IS_UPDATE =
+        4, /* read-modify-write: the value is not known, nobody is told before (directory_announce) */
 };
 /* p wants to write [gpa, gpa+size) within a page. Owner; may wait for consumers' acknowledgements. */
-enum write_grant directory_want_write(struct participant *p, u64 gpa, u32 size, u64 value, unsigned how);
+enum write_grant directory_want_write(struct participant *p, u64 gpa, u32 size, u64 value,
+                                      unsigned how);
 /* Within a WRITE_LOCKED grant of a WRITE_IS_UPDATE: is somebody to be told before it takes effect? Then make it on a copy
  * and call directory_announce() with the result before it is stored. Owner. */
 bool directory_must_announce(struct participant *p, u64 gpa, u32 size);
@@ -156,9 +178,12 @@ void trace_read_end(struct participant *p, u64 gpa, u32 size, u64 value);
 
 /* Before and after an access, entry locked. before: unlocks and locks again while it waits. after: `done` false: the access
  * was given up. */
-bool trace_tells_before_locked(const struct directory *d, const struct dir_entry *e, const struct trace_event *about);
-void trace_before_locked(struct participant *p, struct dir_entry *e, const struct trace_event *about);
-void trace_after_locked(struct participant *p, struct dir_entry *e, const struct trace_event *about, bool done);
+bool trace_tells_before_locked(const struct directory *d, const struct dir_entry *e,
+                               const struct trace_event *about);
+void trace_before_locked(struct participant *p, struct dir_entry *e,
+                         const struct trace_event *about);
+void trace_after_locked(struct participant *p, struct dir_entry *e, const struct trace_event *about,
+                        bool done);
 /* Wait while another announces an access to the entry's page. Entry locked; unlocks and locks again. */
 void trace_await_announcer_locked(struct participant *p, struct dir_entry *e, u64 object);
 static inline bool trace_announced_by_other(const struct dir_entry *e, const struct participant *p)
@@ -167,8 +192,8 @@ static inline bool trace_announced_by_other(const struct dir_entry *e, const str
 }
 /* Tell c, which must not be actor, or do it on its behalf if it is parked. *owed gets c if the actor has to wait for its
  * acknowledgement: because it `waits`, or because c does not keep up. Entry locked. */
-void trace_post_locked(struct participant *actor, struct participant *c, const struct trace_post *post, bool waits,
-                       pmask_t *owed);
+void trace_post_locked(struct participant *actor, struct participant *c,
+                       const struct trace_post *post, bool waits, pmask_t *owed);
 /* Acknowledge what was posted. p->lock held; owner at a boundary. */
 void trace_take_posts_locked(struct participant *p);
 /* Wait for what p->awaiting says. Owner, at a boundary. */
@@ -177,14 +202,17 @@ void trace_await_receipts(struct participant *p);
 void trace_lock_receiving(struct participant *p, pthread_mutex_t *lock);
 
 void trace_count_event(struct directory *d, unsigned kind, unsigned actor);
-void trace_count_notification(struct directory *d, unsigned kind, unsigned consumer, bool acknowledged);
+void trace_count_notification(struct directory *d, unsigned kind, unsigned consumer,
+                              bool acknowledged);
 
 /* ---- For trace/ itself: entry locked. ---- */
 
 /* Who but the actor has derived something, in kinds asked for, from the lines of [gpa, gpa+size). */
-pmask_t directory_derived_locked(const struct dir_entry *e, unsigned actor, u64 gpa, u32 size, unsigned kinds);
+pmask_t directory_derived_locked(const struct dir_entry *e, unsigned actor, u64 gpa, u32 size,
+                                 unsigned kinds);
 /* In which of the kinds has participant id? */
-unsigned directory_derived_kinds_locked(const struct dir_entry *e, unsigned id, u64 gpa, u32 size, unsigned kinds);
+unsigned directory_derived_kinds_locked(const struct dir_entry *e, unsigned id, u64 gpa, u32 size,
+                                        unsigned kinds);
 bool trace_node_meets(const struct trace_node *n, unsigned access, u64 gpa, u32 size);
 u64 directory_lines_of(u64 gpa, u32 len);
 /* Is any of these bytes' lines in any node? / To be called when the lines of a node have become fewer. */

@@ -33,8 +33,8 @@ static u64 *read_positions(struct dir_entry *e)
 }
 
 /* Take from c what stands in the way of `right`, at c->position. Entry and c locked; c is parked or is the caller. */
-static void release_ordered(struct directory *d, struct dir_entry *e, u64 object, struct participant *c,
-                            unsigned right)
+static void release_ordered(struct directory *d, struct dir_entry *e, u64 object,
+                            struct participant *c, unsigned right)
 {
     bool page = object < d->n_pages;
 
@@ -65,7 +65,9 @@ static void release_ordered(struct directory *d, struct dir_entry *e, u64 object
         c->rights[object] = 0;
         if (page) {
             c->drop(c, object, DROP_ALL);
-            directory_remove_nodes_locked(e, c->id, 1u << TRACE_CODE | 1u << TRACE_MMU | 1u << TRACE_DESC | 1u << TRACE_WATCH);
+            directory_remove_nodes_locked(e, c->id,
+                                          1u << TRACE_CODE | 1u << TRACE_MMU | 1u << TRACE_DESC |
+                                              1u << TRACE_WATCH);
         }
     } else {
         c->rights[object] &= (u8)~RIGHT_WRITE;
@@ -75,7 +77,8 @@ static void release_ordered(struct directory *d, struct dir_entry *e, u64 object
 }
 
 /* The same in a plain run: cached write permission, or what was derived from the bytes that are to change. */
-static void release_plain(struct dir_entry *e, u64 gfn, struct participant *c, unsigned right, unsigned kinds)
+static void release_plain(struct dir_entry *e, u64 gfn, struct participant *c, unsigned right,
+                          unsigned kinds)
 {
     unsigned what = 0;
 
@@ -93,7 +96,8 @@ static void release_plain(struct dir_entry *e, u64 gfn, struct participant *c, u
 
 /* ---- Who is in the way ---------------------------------------------------------------------------------------- */
 
-static pmask_t conflicts(struct directory *d, struct dir_entry *e, const struct participant *p, unsigned *kinds)
+static pmask_t conflicts(struct directory *d, struct dir_entry *e, const struct participant *p,
+                         unsigned *kinds)
 {
     *kinds = 0;
     if (d->order) {
@@ -107,8 +111,8 @@ static pmask_t conflicts(struct directory *d, struct dir_entry *e, const struct 
     return directory_derived_locked(e, p->id, p->want_gpa, p->want_size, *kinds);
 }
 
-static bool still_in_the_way(struct directory *d, struct dir_entry *e, const struct participant *asker,
-                             unsigned id, unsigned *kinds)
+static bool still_in_the_way(struct directory *d, struct dir_entry *e,
+                             const struct participant *asker, unsigned id, unsigned *kinds)
 {
     return conflicts(d, e, asker, kinds) & PMASK(id);
 }
@@ -134,8 +138,8 @@ static void count(struct directory *d, struct participant *p, unsigned consumer,
 }
 
 /* Take from c for p. Entry and c locked. */
-static void release(struct directory *d, struct dir_entry *e, struct participant *c, struct participant *p,
-                    unsigned kinds)
+static void release(struct directory *d, struct dir_entry *e, struct participant *c,
+                    struct participant *p, unsigned kinds)
 {
     if (d->order) {
         release_ordered(d, e, p->want_object, c, p->want_right);
@@ -299,7 +303,8 @@ static enum attempt try_acquire(struct directory *d, struct participant *p)
         }
         pthread_mutex_unlock(&c->lock);
     }
-    if (result == WAIT) { /* kept for p from now on, so that who has made way does not come back before it */
+    if (result ==
+        WAIT) { /* kept for p from now on, so that who has made way does not come back before it */
         if (e->claim && e->claimer != p->id)
             e->claim = 0;
         directory_claim_locked(e, object, p);
@@ -348,7 +353,8 @@ void hold_acquire(struct participant *p)
     }
 
     if (!atomic_load_explicit(&p->ticket, memory_order_relaxed))
-        atomic_store_explicit(&p->ticket, 1 + atomic_fetch_add(&d->tickets, 1), memory_order_relaxed);
+        atomic_store_explicit(&p->ticket, 1 + atomic_fetch_add(&d->tickets, 1),
+                              memory_order_relaxed);
     participant_park(p);
     since = waiting_clock(d, p);
     for (;;) {
@@ -371,8 +377,7 @@ void hold_acquire(struct participant *p)
     if (waited) {
         p->stat_waits++;
         atomic_fetch_add_explicit(&d->waits, 1, memory_order_relaxed);
-        atomic_fetch_add_explicit(&d->waited_ns, waiting_clock(d, p) - since,
-                                  memory_order_relaxed);
+        atomic_fetch_add_explicit(&d->waited_ns, waiting_clock(d, p) - since, memory_order_relaxed);
     }
 }
 

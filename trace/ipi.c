@@ -40,7 +40,7 @@ void ipi_send(struct participant *from, struct participant *to, const struct ipi
         CHECK(b->list);
     }
     /* The message exists once the sending instruction has retired. */
-    b->list[b->n] = (struct ipi_mail){ *msg, (u8)from->id, from->position + 1 };
+    b->list[b->n] = (struct ipi_mail){*msg, (u8)from->id, from->position + 1};
     atomic_store_explicit(&b->n_hint, ++b->n, memory_order_release);
     pthread_mutex_unlock(&b->lock);
     /* Itself too: a device that answers a write with an interrupt interrupts right behind it, on every engine. */

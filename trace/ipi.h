@@ -12,14 +12,20 @@ struct participant;
 
 /* Delivery modes, Intel SDM vol. 3 table 10-1 (ICR bits 10:8), and the lines that are not ICR modes. */
 enum ipi_mode {
-    IPI_FIXED = 0, IPI_LOWEST = 1, IPI_SMI = 2, IPI_NMI = 4, IPI_INIT = 5, IPI_SIPI = 6, IPI_EXTINT = 7,
+    IPI_FIXED = 0,
+    IPI_LOWEST = 1,
+    IPI_SMI = 2,
+    IPI_NMI = 4,
+    IPI_INIT = 5,
+    IPI_SIPI = 6,
+    IPI_EXTINT = 7,
     IPI_INIT_DEASSERT = 8,
     IPI_EXTINT_LOW = 9, /* the 8259's INTR line went low */
     IPI_RESET = 10,     /* the platform resets the CPU */
 };
 
 struct ipi {
-    u8 mode;    /* enum ipi_mode */
+    u8 mode; /* enum ipi_mode */
     u8 vector;
     bool level; /* trigger mode level: sets TMR, EOI is broadcast */
 };

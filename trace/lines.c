@@ -32,9 +32,10 @@ struct line {
 
 struct line_state {
     struct line line[LINES];
-    _Atomic u32 alone;  /* accesses in a row by the same participant */
+    _Atomic u32 alone; /* accesses in a row by the same participant */
     _Atomic u8 user;
-    u64 *read_pos;      /* [LINES][PARTICIPANTS_MAX], position behind the last read since the last write; 0: none */
+    u64 *
+        read_pos; /* [LINES][PARTICIPANTS_MAX], position behind the last read since the last write; 0: none */
 };
 
 static u64 *readers_of(struct line_state *s, unsigned line)
@@ -51,7 +52,8 @@ static void log_edge(struct participant *p, unsigned source, u64 pos, u64 object
     pthread_mutex_unlock(&p->lock);
 }
 
-static void log_line_edges(struct participant *p, struct line_state *s, u64 gfn, unsigned line, bool write)
+static void log_line_edges(struct participant *p, struct line_state *s, u64 gfn, unsigned line,
+                           bool write)
 {
     u64 *read_pos = readers_of(s, line);
 
@@ -72,7 +74,8 @@ void lines_free(struct dir_entry *e)
 
 bool lines_wanted_locked(struct directory *d, struct dir_entry *e, u64 object)
 {
-    u64 now = atomic_load_explicit(&d->transfers, memory_order_relaxed), age = (now - e->heat_at) / COOL_TRANSFERS;
+    u64 now = atomic_load_explicit(&d->transfers, memory_order_relaxed),
+        age = (now - e->heat_at) / COOL_TRANSFERS;
 
     e->heat = age > 31 ? 0 : e->heat >> age;
     if (age)
@@ -120,8 +123,8 @@ static bool try_lock(struct line *l, unsigned id)
 {
     u8 free = 0;
 
-    return atomic_compare_exchange_strong_explicit(&l->owner, &free, (u8)(id + 1), memory_order_seq_cst,
-                                                   memory_order_relaxed);
+    return atomic_compare_exchange_strong_explicit(&l->owner, &free, (u8)(id + 1),
+                                                   memory_order_seq_cst, memory_order_relaxed);
 }
 
 bool lines_end_locked(struct directory *d, struct dir_entry *e, struct participant *p, u64 gfn)
@@ -185,7 +188,8 @@ bool lines_take(struct participant *p, u64 gpa, u32 size, bool write)
     u64 gfn = gpa >> 12;
     struct dir_entry *e = &p->dir->entries[gfn];
     struct line_state *s = e->lines;
-    unsigned first = (gpa & 0xfff) >> 6, last = (unsigned)MIN(((gpa & 0xfff) + size - 1) >> 6, LINES - 1);
+    unsigned first = (gpa & 0xfff) >> 6,
+             last = (unsigned)MIN(((gpa & 0xfff) + size - 1) >> 6, LINES - 1);
 
     if (!p->n_lines && is_alone(s, p->id)) {
         directory_want(p, gfn, RIGHT_WRITE, gpa, size);
@@ -200,12 +204,13 @@ bool lines_take(struct participant *p, u64 gpa, u32 size, bool write)
                 return false;
             }
             if (!try_lock(&s->line[i], p->id)) {
-                atomic_store_explicit(&s->alone, 0, memory_order_relaxed); /* there is somebody else */
+                atomic_store_explicit(&s->alone, 0,
+                                      memory_order_relaxed); /* there is somebody else */
                 directory_want(p, WANT_RETRY, 0, gpa, size);
                 return false;
             }
             h = &p->lines[p->n_lines++];
-            *h = (struct line_held){ gfn, (u8)i, false };
+            *h = (struct line_held){gfn, (u8)i, false};
             log_line_edges(p, s, gfn, i, write);
         } else if (write && !h->write) {
             log_line_edges(p, s, gfn, i, true);

@@ -15,7 +15,8 @@
 
 enum { SPINS = 3000 };
 
-void participant_create(struct participant *p, unsigned id, struct directory *dir, struct journal_stream *stream)
+void participant_create(struct participant *p, unsigned id, struct directory *dir,
+                        struct journal_stream *stream)
 {
     memset(p, 0, sizeof(*p));
     p->id = id;
@@ -94,7 +95,8 @@ void participant_sleep(struct participant *p, u32 seen, u64 deadline)
     struct sched *s = p->dir ? &p->dir->sched : NULL;
     bool had = p->has_token;
 
-    if (had && atomic_load_explicit(&s->running, memory_order_relaxed) > 1 && deadline == ~(u64)0 && !sched_contended(s) && spin(p, seen))
+    if (had && atomic_load_explicit(&s->running, memory_order_relaxed) > 1 && deadline == ~(u64)0 &&
+        !sched_contended(s) && spin(p, seen))
         return;
     if (had)
         sched_leave(s, p);

@@ -57,17 +57,25 @@ enum { RIGHT_READ = 1, RIGHT_WRITE = 2 };
 
 /* What a participant must drop of a page. */
 enum {
-    DROP_WRITE = 1, /* cached write permission */
-    DROP_READ = 2,  /* cached read permission */
-    DROP_CODE = 4,  /* the right to enter code decoded from it */
-    DROP_MMU = 8,   /* translations made from it as a page table */
-    DROP_DESC = 16, /* shadow descriptors */
+    DROP_WRITE = 1,    /* cached write permission */
+    DROP_READ = 2,     /* cached read permission */
+    DROP_CODE = 4,     /* the right to enter code decoded from it */
+    DROP_MMU = 8,      /* translations made from it as a page table */
+    DROP_DESC = 16,    /* shadow descriptors */
     DROP_MONITOR = 32, /* the line that MONITOR armed */
     DROP_ALL = 63,
 };
 
 enum trace_kind {
-    TRACE_CODE, TRACE_MMU, TRACE_DESC, TRACE_MMIO, TRACE_ORDER, TRACE_DIRTY, TRACE_SHARE, TRACE_WATCH, TRACE_KINDS
+    TRACE_CODE,
+    TRACE_MMU,
+    TRACE_DESC,
+    TRACE_MMIO,
+    TRACE_ORDER,
+    TRACE_DIRTY,
+    TRACE_SHARE,
+    TRACE_WATCH,
+    TRACE_KINDS
 };
 
 #define PARTICIPANT_CLAIMS 24
@@ -80,21 +88,22 @@ struct ipi_box;
 
 /* What a consumer is told of an access that a trace of it concerns. */
 struct trace_event {
-    u8 kind, access; /* enum trace_kind; TRACE_READ, TRACE_WRITE or both. Kind TRACE_KINDS: events were lost, look at all */
-    u8 actor;        /* participant number */
-    bool before;     /* the access is to come (bracket, pre-data) */
-    bool over;       /* the access announced before is over (bracket) */
+    u8 kind,
+        access; /* enum trace_kind; TRACE_READ, TRACE_WRITE or both. Kind TRACE_KINDS: events were lost, look at all */
+    u8 actor;   /* participant number */
+    bool before; /* the access is to come (bracket, pre-data) */
+    bool over;   /* the access announced before is over (bracket) */
     u64 gpa;
     u32 size;
-    u64 value;       /* written or read (up to 8 bytes); 0 when it is not known yet */
+    u64 value; /* written or read (up to 8 bytes); 0 when it is not known yet */
 };
 
 /* A notification left for a running consumer. */
 struct trace_post {
     struct trace_event ev; /* gpa: the page, when there is only something to drop */
-    u8 what;    /* DROP_* */
-    bool watch; /* goes to p->notify */
-    bool sync;  /* counted as acknowledged at receipt */
+    u8 what;               /* DROP_* */
+    bool watch;            /* goes to p->notify */
+    bool sync;             /* counted as acknowledged at receipt */
 };
 
 /* A line locked for the running instruction (trace/lines.c). */
@@ -107,57 +116,62 @@ struct line_held {
 struct participant {
     unsigned id;
     union stop_word budget;
-    u64 horizon;             /* icount at which `left` reaches 0; owner only */
-    u64 position;            /* icount at the last boundary stop or journaled access; under lock while parked */
-    struct directory *dir;   /* NULL: alone, without directory (unit tests) */
+    u64 horizon;  /* icount at which `left` reaches 0; owner only */
+    u64 position; /* icount at the last boundary stop or journaled access; under lock while parked */
+    struct directory *dir; /* NULL: alone, without directory (unit tests) */
     struct journal_stream *stream;
-    struct ipi_box *box;     /* messages for this vCPU (trace/ipi.c) */
+    struct ipi_box *box; /* messages for this vCPU (trace/ipi.c) */
 
     /* Lock order: object lock (directory) before participant lock; never two participant locks. */
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    bool parked;             /* under lock */
-    _Atomic u32 wake_count;  /* bumped under lock at each wake */
-    pmask_t requests;        /* under lock: participants whose acquisition waits for us */
+    bool parked;            /* under lock */
+    _Atomic u32 wake_count; /* bumped under lock at each wake */
+    pmask_t requests;       /* under lock: participants whose acquisition waits for us */
     struct trace_post posts[PARTICIPANT_POSTS]; /* under lock */
-    unsigned n_posts, n_received; /* n_received: their events have been received within an instruction */
+    unsigned n_posts,
+        n_received; /* n_received: their events have been received within an instruction */
     bool posts_overflow;
-    bool within;             /* under lock: waits within an instruction (trace/watch.c), receives posts there */
-    u64 posted, acked;       /* under lock: notifications left, and acknowledged */
-    u8 *rights;              /* RIGHT_* per object; changed under the object's lock and this one */
+    bool within; /* under lock: waits within an instruction (trace/watch.c), receives posts there */
+    u64 posted, acked; /* under lock: notifications left, and acknowledged */
+    u8 *rights;        /* RIGHT_* per object; changed under the object's lock and this one */
 
     /* The acquisition this participant waits for; set under lock. */
     u64 want_object;
     u64 want_gpa;
     u32 want_size;
     u8 want_right;
-    u16 want_kinds;          /* kinds whose event this acquisition has counted; under the object's lock */
-    pmask_t want_told[TRACE_KINDS]; /* of those kinds: who was told in the last such event; under the object's lock */
-    u16 event_kinds;         /* kinds whose event the present access has counted; owner only */
-    _Atomic u64 ticket;      /* of the instruction that could not go on; 0: none */
-    u64 claims[PARTICIPANT_CLAIMS]; /* objects kept until that instruction has retired; owner only */
+    u16 want_kinds; /* kinds whose event this acquisition has counted; under the object's lock */
+    pmask_t want_told
+        [TRACE_KINDS]; /* of those kinds: who was told in the last such event; under the object's lock */
+    u16 event_kinds;    /* kinds whose event the present access has counted; owner only */
+    _Atomic u64 ticket; /* of the instruction that could not go on; 0: none */
+    u64 claims
+        [PARTICIPANT_CLAIMS]; /* objects kept until that instruction has retired; owner only */
     u16 claim_kinds[PARTICIPANT_CLAIMS]; /* want_kinds of its acquisition */
     unsigned n_claims;
     u64 await[PARTICIPANTS_MAX]; /* acknowledgements owed by others before we go on */
     pmask_t awaiting;
     /* Objects lately granted, and when: a release may be put off for a bounded number of instructions. */
-    struct { u64 object, icount; } grants[PARTICIPANT_GRANTS];
+    struct {
+        u64 object, icount;
+    } grants[PARTICIPANT_GRANTS];
     unsigned n_grants;
     struct line_held lines[PARTICIPANT_LINES]; /* owner only */
     unsigned n_lines;
     u32 retries;
 
     /* Replay. */
-    _Atomic u64 published;   /* everything before this position has taken effect */
+    _Atomic u64 published;       /* everything before this position has taken effect */
     u64 watch[PARTICIPANTS_MAX]; /* under lock: positions of ours that others wait for; 0: none */
-    _Atomic u64 watch_min;   /* the least of them, ~0: none */
-    _Atomic u32 waits_for;   /* participant + 1 whose position we wait for; 0: none */
-    _Atomic u32 waits;       /* how often we began to wait */
+    _Atomic u64 watch_min;       /* the least of them, ~0: none */
+    _Atomic u32 waits_for;       /* participant + 1 whose position we wait for; 0: none */
+    _Atomic u32 waits;           /* how often we began to wait */
     _Atomic u64 waits_pos;
-    bool ended;              /* under lock: goes no further (end of the log, failure) */
+    bool ended; /* under lock: goes no further (end of the log, failure) */
 
     bool has_token;
-    bool token_granted;      /* under the scheduler's lock */
+    bool token_granted; /* under the scheduler's lock */
     pthread_cond_t token;
     struct participant *token_next;
 
@@ -169,13 +183,14 @@ struct participant {
     /* Consumer of an exact trace (trace_add; may be NULL): called when it acknowledges, as drop is, and by itself within
      * its own access. p->lock is held: it may note what it hears and kick, not call trace/. */
     void (*notify)(struct participant *p, const struct trace_event *ev);
-    void *owner;             /* struct vcpu or the agent */
+    void *owner; /* struct vcpu or the agent */
 
     u64 stat_transfers, stat_waits, stat_served, stat_serves;
 };
 
 /* Prepare p as number id. */
-void participant_create(struct participant *p, unsigned id, struct directory *dir, struct journal_stream *stream);
+void participant_create(struct participant *p, unsigned id, struct directory *dir,
+                        struct journal_stream *stream);
 void participant_destroy(struct participant *p);
 
 /* The participant's icount at a block boundary. Owner only. */

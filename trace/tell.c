@@ -35,10 +35,12 @@ static bool is_vcpu(unsigned id)
 void trace_count_event(struct directory *d, unsigned kind, unsigned actor)
 {
     atomic_fetch_add_explicit(&d->count[kind].events, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&d->count[kind].broadcast, d->n_vcpus - is_vcpu(actor), memory_order_relaxed);
+    atomic_fetch_add_explicit(&d->count[kind].broadcast, d->n_vcpus - is_vcpu(actor),
+                              memory_order_relaxed);
 }
 
-void trace_count_notification(struct directory *d, unsigned kind, unsigned consumer, bool acknowledged)
+void trace_count_notification(struct directory *d, unsigned kind, unsigned consumer,
+                              bool acknowledged)
 {
     atomic_fetch_add_explicit(&d->count[kind].notifications, 1, memory_order_relaxed);
     if (!is_vcpu(consumer)) /* a broadcast to all vCPUs would have had to tell it as well */
@@ -85,7 +87,7 @@ void trace_take_posts_locked(struct participant *p)
             receive(p, post);
     }
     if (p->posts_overflow) {
-        struct trace_event lost = { .kind = TRACE_KINDS, .gpa = ~(u64)0 };
+        struct trace_event lost = {.kind = TRACE_KINDS, .gpa = ~(u64)0};
 
         p->drop(p, ~(u64)0, DROP_ALL);
         if (p->notify)
@@ -209,8 +211,8 @@ static void lose_post(struct participant *c, const struct trace_post *post)
 
 /* ---- Telling -------------------------------------------------------------------------------------------------- */
 
-void trace_post_locked(struct participant *actor, struct participant *c, const struct trace_post *post, bool waits,
-                       pmask_t *owed)
+void trace_post_locked(struct participant *actor, struct participant *c,
+                       const struct trace_post *post, bool waits, pmask_t *owed)
 {
     pthread_mutex_lock(&c->lock);
     if (c->parked) {
@@ -237,14 +239,15 @@ void trace_post_locked(struct participant *actor, struct participant *c, const s
 }
 
 /* What of participant id the access concerns, in a kind; *access becomes what it asked for of it. */
-static unsigned stake_of(const struct dir_entry *e, unsigned id, unsigned kind, const struct trace_event *about,
-                         u8 *access)
+static unsigned stake_of(const struct dir_entry *e, unsigned id, unsigned kind,
+                         const struct trace_event *about, u8 *access)
 {
     unsigned stake = 0;
 
     *access = 0;
     for (const struct trace_node *n = e->nodes; n; n = n->next)
-        if (n->participant == id && n->kind == kind && trace_node_meets(n, about->access, about->gpa, about->size)) {
+        if (n->participant == id && n->kind == kind &&
+            trace_node_meets(n, about->access, about->gpa, about->size)) {
             stake |= n->ranges ? STAKE_WATCH : STAKE_DERIVED;
             *access |= n->access & about->access;
         }
@@ -271,18 +274,19 @@ static void tell_self(struct participant *p, const struct trace_event *ev)
 
 /* Tell the parties of one kind that are not in *told. `over`: only that what they were told before is over. Returns whose
  * acknowledgement is to come. Entry locked. */
-static pmask_t tell_kind(struct participant *p, struct dir_entry *e, unsigned kind, const struct trace_event *about,
-                         pmask_t *told, bool over)
+static pmask_t tell_kind(struct participant *p, struct dir_entry *e, unsigned kind,
+                         const struct trace_event *about, pmask_t *told, bool over)
 {
     struct directory *d = p->dir;
     pmask_t who = parties(e, kind, about) & ~*told, owed = 0;
-    bool sync = !over && d->semantics[kind] != TRACE_POST_ASYNC && d->semantics[kind] != TRACE_DEFERRED;
+    bool sync =
+        !over && d->semantics[kind] != TRACE_POST_ASYNC && d->semantics[kind] != TRACE_DEFERRED;
 
     *told |= who;
     if (who && !over)
         count_access(p, about->gpa >> 12, kind);
     for (int i = -1; (i = pmask_next(who, i)) >= 0;) {
-        struct trace_post post = { .ev = *about, .sync = sync };
+        struct trace_post post = {.ev = *about, .sync = sync};
         unsigned stake = stake_of(e, (unsigned)i, kind, about, &post.ev.access);
 
         post.ev.kind = (u8)kind;
@@ -331,7 +335,8 @@ void trace_await_announcer_locked(struct participant *p, struct dir_entry *e, u6
     set_within(p, false);
 }
 
-bool trace_tells_before_locked(const struct directory *d, const struct dir_entry *e, const struct trace_event *about)
+bool trace_tells_before_locked(const struct directory *d, const struct dir_entry *e,
+                               const struct trace_event *about)
 {
     unsigned kinds = directory_kinds_with(d, BEFORE_SEMANTICS);
 
@@ -343,11 +348,12 @@ bool trace_tells_before_locked(const struct directory *d, const struct dir_entry
     return false;
 }
 
-void trace_before_locked(struct participant *p, struct dir_entry *e, const struct trace_event *about)
+void trace_before_locked(struct participant *p, struct dir_entry *e,
+                         const struct trace_event *about)
 {
     struct directory *d = p->dir;
     unsigned kinds = directory_kinds_with(d, BEFORE_SEMANTICS);
-    pmask_t told[TRACE_KINDS] = { 0 };
+    pmask_t told[TRACE_KINDS] = {0};
     struct trace_event ev = *about;
     u64 object = about->gpa >> 12;
 
@@ -375,16 +381,19 @@ void trace_before_locked(struct participant *p, struct dir_entry *e, const struc
     }
 }
 
-void trace_after_locked(struct participant *p, struct dir_entry *e, const struct trace_event *about, bool done)
+void trace_after_locked(struct participant *p, struct dir_entry *e, const struct trace_event *about,
+                        bool done)
 {
     struct directory *d = p->dir;
 
-    for (unsigned k = 0; k < TRACE_KINDS && directory_traces_locked(e, about->gpa, about->size); k++) {
+    for (unsigned k = 0; k < TRACE_KINDS && directory_traces_locked(e, about->gpa, about->size);
+         k++) {
         bool before = 1u << d->semantics[k] & BEFORE_SEMANTICS;
         pmask_t told = 0;
 
         if (before && (parties(e, k, about) & PMASK(p->id)) && done)
-            count_access(p, about->gpa >> 12, k); /* the actor's own derived structures: told by p->wrote */
+            count_access(p, about->gpa >> 12,
+                         k); /* the actor's own derived structures: told by p->wrote */
         if (d->semantics[k] == TRACE_BRACKET)
             tell_kind(p, e, k, about, &told, true);
         else if (!before && done)
@@ -410,7 +419,7 @@ bool trace_reads_watched(struct directory *d, u64 gfn)
 
 void trace_read_begin(struct participant *p, u64 gpa, u32 size)
 {
-    struct trace_event about = { .access = TRACE_READ, .actor = (u8)p->id, .gpa = gpa, .size = size };
+    struct trace_event about = {.access = TRACE_READ, .actor = (u8)p->id, .gpa = gpa, .size = size};
 
     pthread_mutex_lock(directory_lock_of(p->dir, gpa >> 12));
     trace_before_locked(p, &p->dir->entries[gpa >> 12], &about);
@@ -418,7 +427,8 @@ void trace_read_begin(struct participant *p, u64 gpa, u32 size)
 
 void trace_read_end(struct participant *p, u64 gpa, u32 size, u64 value)
 {
-    struct trace_event about = { .access = TRACE_READ, .actor = (u8)p->id, .gpa = gpa, .size = size, .value = value };
+    struct trace_event about = {
+        .access = TRACE_READ, .actor = (u8)p->id, .gpa = gpa, .size = size, .value = value};
 
     trace_after_locked(p, &p->dir->entries[gpa >> 12], &about, true);
     pthread_mutex_unlock(directory_lock_of(p->dir, gpa >> 12));

@@ -15,7 +15,8 @@
 
 /* ---- Ranges ------------------------------------------------------------------------------------------------------- */
 
-static struct trace_node *find_watch(struct dir_entry *e, unsigned id, unsigned kind, unsigned access)
+static struct trace_node *find_watch(struct dir_entry *e, unsigned id, unsigned kind,
+                                     unsigned access)
 {
     struct trace_node *n;
 
@@ -29,7 +30,8 @@ static void set_lines(struct trace_node *n)
 {
     n->lines = 0;
     for (unsigned i = 0; i < n->n_ranges; i++)
-        n->lines |= directory_lines_of(n->ranges[i].start, (u32)(n->ranges[i].end - n->ranges[i].start));
+        n->lines |=
+            directory_lines_of(n->ranges[i].start, (u32)(n->ranges[i].end - n->ranges[i].start));
 }
 
 /* Unite [start, end) with the node's ranges, which stay sorted and apart. */
@@ -45,7 +47,7 @@ static void unite(struct trace_node *n, u64 start, u64 end)
         start = MIN(start, n->ranges[i].start);
         end = MAX(end, n->ranges[i].end);
     }
-    now[k++] = (struct trace_range){ start, end };
+    now[k++] = (struct trace_range){start, end};
     for (; i < n->n_ranges; i++)
         now[k++] = n->ranges[i];
     free(n->ranges);
@@ -65,9 +67,9 @@ static void subtract(struct trace_node *n, u64 start, u64 end)
         struct trace_range r = n->ranges[i];
 
         if (r.start < MIN(r.end, start))
-            now[k++] = (struct trace_range){ r.start, MIN(r.end, start) };
+            now[k++] = (struct trace_range){r.start, MIN(r.end, start)};
         if (MAX(r.start, end) < r.end)
-            now[k++] = (struct trace_range){ MAX(r.start, end), r.end };
+            now[k++] = (struct trace_range){MAX(r.start, end), r.end};
     }
     free(n->ranges);
     n->ranges = now;
@@ -75,8 +77,8 @@ static void subtract(struct trace_node *n, u64 start, u64 end)
     set_lines(n);
 }
 
-static void add_locked(struct directory *d, struct dir_entry *e, unsigned id, unsigned kind, unsigned access,
-                       u64 start, u64 end)
+static void add_locked(struct directory *d, struct dir_entry *e, unsigned id, unsigned kind,
+                       unsigned access, u64 start, u64 end)
 {
     struct trace_node *n = find_watch(e, id, kind, access);
 
@@ -95,8 +97,8 @@ static void add_locked(struct directory *d, struct dir_entry *e, unsigned id, un
     e->traced_lines |= n->lines;
 }
 
-static void remove_locked(struct directory *d, struct dir_entry *e, unsigned id, unsigned kind, unsigned access,
-                          u64 start, u64 end)
+static void remove_locked(struct directory *d, struct dir_entry *e, unsigned id, unsigned kind,
+                          unsigned access, u64 start, u64 end)
 {
     struct trace_node *n = find_watch(e, id, kind, access), **at = &e->nodes;
 
@@ -119,7 +121,7 @@ static void remove_locked(struct directory *d, struct dir_entry *e, unsigned id,
 static pmask_t recall_locked(struct participant *p, struct dir_entry *e, u64 gfn, unsigned access)
 {
     struct directory *d = p->dir;
-    struct trace_post post = { .ev = { .kind = TRACE_KINDS, .gpa = gfn << 12 } };
+    struct trace_post post = {.ev = {.kind = TRACE_KINDS, .gpa = gfn << 12}};
     pmask_t owed = 0;
 
     post.what = access & TRACE_READ ? DROP_READ | DROP_WRITE : DROP_WRITE;
@@ -161,7 +163,8 @@ int trace_add(struct participant *p, enum trace_kind kind, unsigned access, u64 
 {
     struct directory *d = p->dir;
 
-    if (start >= end || (end - 1) >> 12 >= d->n_pages || !(access & (TRACE_READ | TRACE_WRITE)) || kind >= TRACE_KINDS)
+    if (start >= end || (end - 1) >> 12 >= d->n_pages || !(access & (TRACE_READ | TRACE_WRITE)) ||
+        kind >= TRACE_KINDS)
         return -EINVAL;
     for (u64 gfn = start >> 12; gfn <= (end - 1) >> 12; gfn++) {
         struct dir_entry *e = &d->entries[gfn];

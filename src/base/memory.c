@@ -13,7 +13,8 @@
 
 void *memory_map_lazy(size_t bytes)
 {
-    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                   -1, 0);
 
     return p == MAP_FAILED ? NULL : p;
 }
@@ -39,7 +40,8 @@ void memory_touched(const void *at, size_t pages, bool *touched)
         off_t from = (off_t)(((uintptr_t)at / 4096 + i) * sizeof(info[0]));
 
         n = pages - i < CHUNK ? pages - i : CHUNK;
-        if (fd < 0 || pread(fd, info, n * sizeof(info[0]), from) != (ssize_t)(n * sizeof(info[0]))) {
+        if (fd < 0 ||
+            pread(fd, info, n * sizeof(info[0]), from) != (ssize_t)(n * sizeof(info[0]))) {
             memset(touched + i, 1, pages - i);
             break;
         }

@@ -18,7 +18,7 @@ void wait_init(pthread_cond_t *c)
 
 void wait_until(pthread_cond_t *c, pthread_mutex_t *m, u64 deadline)
 {
-    struct timespec t = { (time_t)(deadline / 1000000000u), (long)(deadline % 1000000000u) };
+    struct timespec t = {(time_t)(deadline / 1000000000u), (long)(deadline % 1000000000u)};
 
     if (deadline == WAIT_FOREVER)
         pthread_cond_wait(c, m);

@@ -22,7 +22,10 @@ void wait_init(pthread_cond_t *c);
 void wait_until(pthread_cond_t *c, pthread_mutex_t *m, u64 deadline);
 
 /* In a spin loop: leave the core's resources to its other thread for a moment. */
-static inline void wait_relax(void) { __builtin_ia32_pause(); }
+static inline void wait_relax(void)
+{
+    __builtin_ia32_pause();
+}
 /* In a spin loop that has taken too long: let another thread have the core. */
 void wait_yield(void);
 

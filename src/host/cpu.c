@@ -13,8 +13,13 @@ const char *host_cpu_lacks(void)
         unsigned leaf, bit; /* of ECX */
         const char *name;
     } needs[] = {
-        {1, 0, "SSE3"},    {1, 9, "SSSE3"},   {1, 13, "CMPXCHG16B"},   {1, 19, "SSE4.1"},
-        {1, 20, "SSE4.2"}, {1, 23, "POPCNT"}, {0x80000001, 0, "LAHF in 64-bit mode"},
+        {1, 0, "SSE3"},
+        {1, 9, "SSSE3"},
+        {1, 13, "CMPXCHG16B"},
+        {1, 19, "SSE4.1"},
+        {1, 20, "SSE4.2"},
+        {1, 23, "POPCNT"},
+        {0x80000001, 0, "LAHF in 64-bit mode"},
     };
 
     for (unsigned i = 0; i < ARRAY_SIZE(needs); i++) {

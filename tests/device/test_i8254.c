@@ -333,9 +333,9 @@ static void late_timer_coalesces_and_keeps_phase(void)
 
 TEST_SUITE(i8254, TEST(mode0_rises_once_at_terminal_count), TEST(mode0_first_byte_stops_the_count),
            TEST(mode2_divides_and_never_drifts), TEST(mode2_takes_new_count_at_end_of_period),
-           TEST(a_new_count_waits_for_the_present_period),
-           TEST(mode3_counts_by_two_and_halves), TEST(mode4_strobes_once),
-           TEST(mode1_waits_for_the_gate), TEST(gate_pauses_mode0_and_port61_shows_out),
-           TEST(refresh_bit_toggles), TEST(latch_holds_until_read_and_ignores_second),
-           TEST(read_back_gives_status_then_count), TEST(single_byte_access_and_bcd),
-           TEST(count_zero_is_65536), TEST(late_timer_coalesces_and_keeps_phase));
+           TEST(a_new_count_waits_for_the_present_period), TEST(mode3_counts_by_two_and_halves),
+           TEST(mode4_strobes_once), TEST(mode1_waits_for_the_gate),
+           TEST(gate_pauses_mode0_and_port61_shows_out), TEST(refresh_bit_toggles),
+           TEST(latch_holds_until_read_and_ignores_second), TEST(read_back_gives_status_then_count),
+           TEST(single_byte_access_and_bcd), TEST(count_zero_is_65536),
+           TEST(late_timer_coalesces_and_keeps_phase));

@@ -179,7 +179,8 @@ static bool is_vendors_own(const ZydisDecodedInstruction *z, const struct form_c
     }
     if (host_is_amd || !(z->attributes & ZYDIS_ATTRIB_HAS_OPERANDSIZE))
         return !host_is_amd && z->opcode_map == ZYDIS_OPCODE_MAP_0F && z->opcode == 0x0d;
-    return (!c->code32 && z->meta.branch_type != ZYDIS_BRANCH_TYPE_NONE) || z->mnemonic == ZYDIS_MNEMONIC_BSWAP;
+    return (!c->code32 && z->meta.branch_type != ZYDIS_BRANCH_TYPE_NONE) ||
+           z->mnemonic == ZYDIS_MNEMONIC_BSWAP;
 }
 
 static bool is_inexact_x87(ZydisMnemonic m)

@@ -24,7 +24,8 @@ static void require(bool ok)
         abort();
 }
 
-static void check_disassembly(const struct insn *in, enum code_mode mode, const u8 *code, unsigned n)
+static void check_disassembly(const struct insn *in, enum code_mode mode, const u8 *code,
+                              unsigned n)
 {
     char text[96];
     unsigned len = insn_disassemble(text, sizeof(text), mode, code, n, 0x1000);
@@ -52,7 +53,7 @@ static void lift_block(u32 key, u64 features, const u8 *code, unsigned size)
 {
     static struct uop u[INSNS_MAX * UOPS_PER_INSN + 2];
     struct insn in;
-    struct lift_state l = { .in = &in, .key = key, .features = features, .out = u };
+    struct lift_state l = {.in = &in, .key = key, .features = features, .out = u};
     unsigned at = 0, insns = 0, n;
 
     memset(u, 0xa5, sizeof(u));
@@ -105,7 +106,10 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
     if (size < 2)
         return 0;
     for (unsigned i = 0; i < ARRAY_SIZE(keys); i++)
-        lift_block(keys[i], data[0] & 1 ? ~(u64)0 : data[0] & 2 ? 0 : (u64)data[0] * 0x0101010101010101u, data + 1,
-                   (unsigned)MIN(size - 1, 512));
+        lift_block(keys[i],
+                   data[0] & 1   ? ~(u64)0
+                   : data[0] & 2 ? 0
+                                 : (u64)data[0] * 0x0101010101010101u,
+                   data + 1, (unsigned)MIN(size - 1, 512));
     return 0;
 }

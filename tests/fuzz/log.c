@@ -61,7 +61,8 @@ static void replay(struct log_reader *r)
     j.reader = r;
     j.diverged = on_diverged;
     j.diverged_ctx = &diverged;
-    for (unsigned id = 0; id < JOURNAL_STREAMS_MAX; id = id < VCPUS ? id + 1 : JOURNAL_STREAMS_MAX - 1) {
+    for (unsigned id = 0; id < JOURNAL_STREAMS_MAX;
+         id = id < VCPUS ? id + 1 : JOURNAL_STREAMS_MAX - 1) {
         struct journal_stream *s = journal_stream(&j, id);
         u64 pos = 0;
 
@@ -95,7 +96,8 @@ static void read_log(const u8 *bytes, size_t n)
     }
     chunks = log_chunks(r, &list);
     for (u64 i = 0; i < chunks; i++) {
-        require(list[i].offset <= n && list[i].packed <= n - list[i].offset && list[i].raw <= LOG_CHUNK_MAX);
+        require(list[i].offset <= n && list[i].packed <= n - list[i].offset &&
+                list[i].raw <= LOG_CHUNK_MAX);
         log_unpack(r, i, raw);
     }
     log_option(r, "smp");
@@ -131,7 +133,7 @@ static void read_chunks(const u8 *data, size_t size)
     store_le32(file + 16, (u32)crc32(0, NULL, 0));
     while (size > 4 && n < sizeof(file) - 2 * LOG_CHUNK_MAX) {
         u32 len = (u32)MIN(load_le16(data + 1), size - 4);
-        u8 stream = (const u8[]){ 0, 1, 2, 64 }[data[0] & 3];
+        u8 stream = (const u8[]){0, 1, 2, 64}[data[0] & 3];
 
         n += wrap(file + n, stream, (u64)data[3] << 8, data + 4, len);
         data += 4 + len;

@@ -78,7 +78,8 @@ static void grant(struct bare *b)
 {
     struct participant *p = &b->v->p;
 
-    if (memcmp(b->before, b->v->r, STATE_BYTES) || memcmp(b->before + STATE_BYTES, b->mem.ram, LOW_BYTES))
+    if (memcmp(b->before, b->v->r, STATE_BYTES) ||
+        memcmp(b->before + STATE_BYTES, b->mem.ram, LOW_BYTES))
         b->torn++;
     b->n_misses++;
     p->rights[p->want_object] |= p->want_right | RIGHT_READ;

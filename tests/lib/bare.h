@@ -16,12 +16,13 @@ struct bare {
     struct physmem mem;
     struct io_space io;
     struct directory *dir;
-    bool reset;     /* a triple fault asked for one */
-    bool misses;    /* every page's hold is missing when a step begins, and is granted when it is wanted (bare_set_misses) */
+    bool reset; /* a triple fault asked for one */
+    bool
+        misses; /* every page's hold is missing when a step begins, and is granted when it is wanted (bare_set_misses) */
     u64 n_misses;
-    u64 torn;       /* attempts given up that had left a trace in registers or low memory */
+    u64 torn; /* attempts given up that had left a trace in registers or low memory */
     u8 *before;
-    bool faulted;   /* vcpu->exc waits for its delivery */
+    bool faulted; /* vcpu->exc waits for its delivery */
 };
 
 /* `bytes` of RAM and a CPU of model `model` at CS = entry >> 4, IP = 0. False: out of memory. */

@@ -25,9 +25,9 @@
 #define RESULT 0x8000
 #define STEPS_MAX 1000000
 
-#define PROGRAM(name, expected)                                                                     \
-    extern const u8 sys_##name##_start[], sys_##name##_end[];                                       \
-    const struct sys_program sys_##name = {"sys_" #name, sys_##name##_start, sys_##name##_end,      \
+#define PROGRAM(name, expected)                                                                    \
+    extern const u8 sys_##name##_start[], sys_##name##_end[];                                      \
+    const struct sys_program sys_##name = {"sys_" #name, sys_##name##_start, sys_##name##_end,     \
                                            expected, ARRAY_SIZE(expected)};
 
 PROGRAM(prog32, expected32)

@@ -14,7 +14,8 @@ struct sys_program {
     unsigned n_expected;
 };
 
-extern const struct sys_program sys_prog32, sys_debug32, sys_seg32, sys_page32, sys_task32, sys_prog64, sys_more64;
+extern const struct sys_program sys_prog32, sys_debug32, sys_seg32, sys_page32, sys_task32,
+    sys_prog64, sys_more64;
 
 /* Run it and compare; with `misses`, every hold is missing at first (tests/lib/bare.h). Uses CUnit's assertions. */
 void sys_program_check(const struct sys_program *p, bool misses);

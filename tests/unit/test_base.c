@@ -40,4 +40,5 @@ static void masks_have_all_widths(void)
     CU_ASSERT_EQUAL(mask64(64), ~(u64)0);
 }
 
-TEST_SUITE(base, TEST(min_and_max_look_once), TEST(min_and_max_compare_in_the_common_type), TEST(masks_have_all_widths));
+TEST_SUITE(base, TEST(min_and_max_look_once), TEST(min_and_max_compare_in_the_common_type),
+           TEST(masks_have_all_widths));

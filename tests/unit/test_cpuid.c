@@ -57,7 +57,8 @@ static void v2_features(void)
     r = cpuid_query(&v, 1, 0);
     CU_ASSERT_EQUAL(r.ecx & (1u << 0 | 1u << 9 | 1u << 13 | 1u << 19 | 1u << 20 | 1u << 23),
                     1u << 0 | 1u << 9 | 1u << 13 | 1u << 19 | 1u << 20 | 1u << 23);
-    CU_ASSERT_EQUAL(r.ecx & (1u << 31 | 1u << 28 | 1u << 12 | 1u << 3), 0); /* hypervisor, AVX, FMA, MONITOR */
+    CU_ASSERT_EQUAL(r.ecx & (1u << 31 | 1u << 28 | 1u << 12 | 1u << 3),
+                    0); /* hypervisor, AVX, FMA, MONITOR */
     CU_ASSERT_EQUAL(r.edx & 0x07808151, 0x07808151);
     CU_ASSERT_TRUE(r.ecx & 1u << 21); /* x2APIC */
     CU_ASSERT_TRUE(r.ecx & 1u << 24); /* TSC deadline */
@@ -68,7 +69,8 @@ static void v2_features(void)
     CU_ASSERT_EQUAL(r.eax | r.ebx | r.ecx | r.edx, 0);
     r = cpuid_query(&v, 0x80000001, 0);
     CU_ASSERT_TRUE(r.ecx & 1);
-    CU_ASSERT_EQUAL(r.edx & (1u << 11 | 1u << 20 | 1u << 26 | 1u << 29), 1u << 11 | 1u << 20 | 1u << 26 | 1u << 29);
+    CU_ASSERT_EQUAL(r.edx & (1u << 11 | 1u << 20 | 1u << 26 | 1u << 29),
+                    1u << 11 | 1u << 20 | 1u << 26 | 1u << 29);
     r = cpuid_query(&v, 0x80000007, 0);
     CU_ASSERT_EQUAL(r.edx, 1u << 8);
     r = cpuid_query(&v, 0xd, 0);
@@ -115,4 +117,5 @@ static void dynamic_bits(void)
     CU_ASSERT_FALSE(cpuid_query(&v, 0x80000001, 0).edx & 1u << 9);
 }
 
-TEST_SUITE(cpuid, TEST(models), TEST(vendor_and_brand), TEST(v2_features), TEST(topology), TEST(dynamic_bits));
+TEST_SUITE(cpuid, TEST(models), TEST(vendor_and_brand), TEST(v2_features), TEST(topology),
+           TEST(dynamic_bits));

@@ -121,6 +121,7 @@ static void shadows_and_nmi(void)
     bare_destroy(&b);
 }
 
-TEST_SUITE(deliver, TEST(long_mode_program), TEST(long_mode_program_restarts), TEST(more_of_long_mode),
-           TEST(more_of_long_mode_restarts), TEST(breakpoints_and_steps), TEST(breakpoints_and_steps_restart),
-           TEST(real_mode_interrupt), TEST(triple_fault), TEST(shadows_and_nmi));
+TEST_SUITE(deliver, TEST(long_mode_program), TEST(long_mode_program_restarts),
+           TEST(more_of_long_mode), TEST(more_of_long_mode_restarts), TEST(breakpoints_and_steps),
+           TEST(breakpoints_and_steps_restart), TEST(real_mode_interrupt), TEST(triple_fault),
+           TEST(shadows_and_nmi));

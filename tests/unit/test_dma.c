@@ -12,7 +12,7 @@ enum { AGENT_PARTY = 2 };
 
 static struct physmem memory_of(struct stage *s)
 {
-    return (struct physmem){ .ram = s->memory, .low = STAGE_PAGES * 4096 };
+    return (struct physmem){.ram = s->memory, .low = STAGE_PAGES * 4096};
 }
 
 static void moves_bytes_page_by_page(void)
@@ -90,5 +90,5 @@ static void leaves_holes_alone(void)
     stage_end(&s);
 }
 
-TEST_SUITE(dma, TEST(moves_bytes_page_by_page), TEST(takes_holds_and_logs_edges), TEST(drops_what_was_derived),
-           TEST(leaves_holes_alone));
+TEST_SUITE(dma, TEST(moves_bytes_page_by_page), TEST(takes_holds_and_logs_edges),
+           TEST(drops_what_was_derived), TEST(leaves_holes_alone));

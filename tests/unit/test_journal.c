@@ -100,7 +100,10 @@ static bool is_type(unsigned t)
     return is[t];
 }
 
-static bool is_of_instruction(unsigned t) { return t == JOURNAL_CLOCK || t == JOURNAL_ENTROPY; }
+static bool is_of_instruction(unsigned t)
+{
+    return t == JOURNAL_CLOCK || t == JOURNAL_ENTROPY;
+}
 
 static u64 random_state;
 static u64 next_random(void)
@@ -113,7 +116,10 @@ static u64 next_random(void)
 }
 
 /* A value of any magnitude. */
-static u64 random_value(void) { return next_random() >> (next_random() & 63); }
+static u64 random_value(void)
+{
+    return next_random() >> (next_random() & 63);
+}
 
 /* Event number i of a long random stream: every type, with values of all sizes; those that name a participant name one. */
 static void make_event(struct journal_event *ev, u64 *pos, u64 *clock)
@@ -127,7 +133,7 @@ static void make_event(struct journal_event *ev, u64 *pos, u64 *clock)
     for (unsigned i = 0; i < 4; i++)
         ev->v[i] = i < values_of[ev->type] ? random_value() : 0;
     if (ev->type == JOURNAL_EDGE || ev->type == JOURNAL_MESSAGE)
-        ev->v[0] = (u64[]){ 0, 1, 2, 64 }[next_random() & 3];
+        ev->v[0] = (u64[]){0, 1, 2, 64}[next_random() & 3];
     if (ev->type == JOURNAL_LAPIC_TIMER)
         ev->v[0] = *clock;
     if (ev->type == JOURNAL_DEV_TIMER)
@@ -137,8 +143,8 @@ static void make_event(struct journal_event *ev, u64 *pos, u64 *clock)
 static void every_event_comes_back(void)
 {
     enum { N = 60000 }; /* several chunks of each stream */
-    static const unsigned ids[] = { 0, 2, 64 };
-    unsigned wrong = 0, seen[JOURNAL_TYPES] = { 0 };
+    static const unsigned ids[] = {0, 2, 64};
+    unsigned wrong = 0, seen[JOURNAL_TYPES] = {0};
 
     begin_recording();
     for (unsigned k = 0; k < 3; k++) {
@@ -149,7 +155,8 @@ static void every_event_comes_back(void)
             struct journal_event ev;
 
             make_event(&ev, &pos, &clock);
-            journal_put(journal_stream(&rec, ids[k]), ev.type, ev.pos, ev.v[0], ev.v[1], ev.v[2], ev.v[3]);
+            journal_put(journal_stream(&rec, ids[k]), ev.type, ev.pos, ev.v[0], ev.v[1], ev.v[2],
+                        ev.v[3]);
         }
     }
     end_recording(~(u64)0 >> 1);
@@ -170,7 +177,8 @@ static void every_event_comes_back(void)
                 wrong++;
                 break;
             }
-            wrong += ev.type != expected.type || ev.pos != expected.pos || memcmp(ev.v, expected.v, sizeof(ev.v));
+            wrong += ev.type != expected.type || ev.pos != expected.pos ||
+                     memcmp(ev.v, expected.v, sizeof(ev.v));
             seen[ev.type]++;
         }
         CU_ASSERT(!journal_at_end(s, pos));
@@ -212,7 +220,7 @@ static void clock_line(void)
     enum { READS = 20000 };
     static u64 told[READS], at[READS];
     static u8 by[READS];
-    u64 pos[3] = { 0 }, latest = 0;
+    u64 pos[3] = {0}, latest = 0;
     unsigned wrong = 0, backwards = 0;
 
     begin_recording();
@@ -221,7 +229,7 @@ static void clock_line(void)
         unsigned id = (unsigned)(next_random() % 3);
 
         /* Host time stands still, creeps, or jumps; positions too. */
-        live_ns += (u64[]){ 0, 3, 100, 40000, 5000000 }[next_random() % 5];
+        live_ns += (u64[]){0, 3, 100, 40000, 5000000}[next_random() % 5];
         pos[id] += next_random() & 1 ? next_random() & 15 : next_random() & 0xffff;
         by[i] = (u8)id;
         at[i] = pos[id]++;
@@ -371,19 +379,20 @@ static void malformed(const void *bytes, u32 n)
     CU_ASSERT_EQUAL(log_append(rec.writer, 0, 1000, bytes, n), 0);
     end_recording(0);
     for (unsigned i = 0; i < 100 && !divergences; i++)
-        journal_next(journal_stream(&rep, 0), journal_horizon(journal_stream(&rep, 0)), NULL, NULL, &ev);
+        journal_next(journal_stream(&rep, 0), journal_horizon(journal_stream(&rep, 0)), NULL, NULL,
+                     &ev);
     CU_ASSERT(divergences == 1 && strstr(divergence, "malformed"));
     end_replay();
 }
 
 static void malformed_events(void)
 {
-    malformed("\x80", 1);                                         /* half a number */
-    malformed("\x00", 1);                                         /* type 0 */
-    malformed("\x0f", 1);                                         /* a type that is none */
-    malformed("\x11\x00", 2);                                     /* an edge without its values */
-    malformed("\x11\x05\x00\x00", 4);                             /* a participant that this machine has not */
-    malformed("\x11\xff\xff\xff\xff\x0f\x00\x00", 8);             /* or nobody could have */
+    malformed("\x80", 1);                             /* half a number */
+    malformed("\x00", 1);                             /* type 0 */
+    malformed("\x0f", 1);                             /* a type that is none */
+    malformed("\x11\x00", 2);                         /* an edge without its values */
+    malformed("\x11\x05\x00\x00", 4);                 /* a participant that this machine has not */
+    malformed("\x11\xff\xff\xff\xff\x0f\x00\x00", 8); /* or nobody could have */
     malformed("\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 12); /* more than 64 bits */
 }
 
@@ -409,7 +418,8 @@ static unsigned count_messages(void (*run)(void), char *last, size_t size)
 static void fill_the_disk(void)
 {
     for (u64 i = 0; i < 100000; i++)
-        journal_put(journal_stream(&rec, (unsigned)(i % 3)), JOURNAL_WAKE, i, random_value(), 0, 0, 0);
+        journal_put(journal_stream(&rec, (unsigned)(i % 3)), JOURNAL_WAKE, i, random_value(), 0, 0,
+                    0);
 }
 
 /* The disk is full: one message that names the log, the events up to then are there, nothing is logged any more. A limit on
@@ -442,6 +452,6 @@ static void full_disk(void)
     end_replay();
 }
 
-TEST_SUITE(journal, TEST(every_event_comes_back), TEST(empty_streams), TEST(clock_line), TEST(polling_is_cheap),
-           TEST(timers_and_clock), TEST(entropy), TEST(live_source), TEST(divergences_are_reported),
-           TEST(malformed_events), TEST(full_disk));
+TEST_SUITE(journal, TEST(every_event_comes_back), TEST(empty_streams), TEST(clock_line),
+           TEST(polling_is_cheap), TEST(timers_and_clock), TEST(entropy), TEST(live_source),
+           TEST(divergences_are_reported), TEST(malformed_events), TEST(full_disk));

@@ -114,11 +114,11 @@ static void write_bare(void *ctx, u64 gpa, const void *from, u64 n)
 /* A function that is not there says so; the handlers of hardware interrupts and hooks change nothing. */
 static void real_mode_vectors(void)
 {
-    static const u8 code[] = {0xcd, 0x13,       /* int 13h */
-                              0xcd, 0x08,       /* int 8 */
-                              0xcd, 0x70,       /* int 70h */
-                              0xcd, 0x1c,       /* int 1ch */
-                              0xf4};            /* hlt */
+    static const u8 code[] = {0xcd, 0x13, /* int 13h */
+                              0xcd, 0x08, /* int 8 */
+                              0xcd, 0x70, /* int 70h */
+                              0xcd, 0x1c, /* int 1ch */
+                              0xf4};      /* hlt */
     struct bare b;
     struct vcpu *v;
 

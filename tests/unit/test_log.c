@@ -6,12 +6,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <signal.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -20,7 +20,7 @@
 
 enum { HEADER = 20, CHUNK = 24 };
 
-static const char *const options[] = { "x86sim=0", "append=console=ttyS0 a=b", "empty=" };
+static const char *const options[] = {"x86sim=0", "append=console=ttyS0 a=b", "empty="};
 #define N_OPTIONS 3u
 
 /* A name for a log that nobody else uses. */
@@ -56,7 +56,7 @@ static void fill(u8 *to, size_t n, u64 x)
     }
 }
 
-static const u32 sizes[] = { 0, 1, 100, 1000, 3, LOG_CHUNK_MAX };
+static const u32 sizes[] = {0, 1, 100, 1000, 3, LOG_CHUNK_MAX};
 #define N_CHUNKS (sizeof(sizes) / sizeof(sizes[0]))
 
 /* A log with chunks of the sizes above, of streams 0, 1, 64, 0, 1, 64. */
@@ -70,7 +70,8 @@ static u8 *make_log(size_t *n, bool finished)
     CU_ASSERT_EQUAL_FATAL(log_create(&w, path, options, N_OPTIONS), 0);
     for (u32 i = 0; i < N_CHUNKS; i++) {
         fill(events, sizes[i], i);
-        CU_ASSERT_EQUAL(log_append(w, i % 3 == 2 ? 64 : (u8)(i % 3), 1000 * i, events, sizes[i]), 0);
+        CU_ASSERT_EQUAL(log_append(w, i % 3 == 2 ? 64 : (u8)(i % 3), 1000 * i, events, sizes[i]),
+                        0);
     }
     CU_ASSERT_EQUAL(log_close(w, finished), 0);
     bytes = read_file(path, n);
@@ -219,7 +220,10 @@ static void refuses(const u8 *bytes, size_t n, const char *word)
     CU_ASSERT_PTR_NULL(strchr(err, '\n'));
 }
 
-static void put32(u8 *at, u32 v) { store_le32(at, v); }
+static void put32(u8 *at, u32 v)
+{
+    store_le32(at, v);
+}
 
 /* A header that is right in itself, over this body. */
 static size_t make_header(u8 *to, u32 version, const void *body, u32 len)
@@ -234,7 +238,7 @@ static size_t make_header(u8 *to, u32 version, const void *body, u32 len)
 
 static void foreign_and_malformed(void)
 {
-    u8 b[200] = { 0 };
+    u8 b[200] = {0};
     size_t n, all;
     u8 *bytes = make_log(&all, true);
 
@@ -329,7 +333,8 @@ static void full_disk(void)
     }
     CU_ASSERT_EQUAL(rc, -EFBIG);
     setrlimit(RLIMIT_FSIZE, &was);
-    CU_ASSERT_EQUAL(log_append(w, 0, 1, events, 1), -EFBIG); /* also when there would be room again */
+    CU_ASSERT_EQUAL(log_append(w, 0, 1, events, 1),
+                    -EFBIG); /* also when there would be room again */
     CU_ASSERT_EQUAL(stat(path, &st), 0);
     CU_ASSERT_EQUAL((u64)st.st_size, log_size(w));
     CU_ASSERT_EQUAL(log_close(w, false), 0);
@@ -341,5 +346,6 @@ static void full_disk(void)
     unlink(path);
 }
 
-TEST_SUITE(log, TEST(round_trip), TEST(cut_anywhere), TEST(flipped_bits), TEST(foreign_and_malformed),
-           TEST(unpacking_is_checked), TEST(files_that_are_none), TEST(full_disk));
+TEST_SUITE(log, TEST(round_trip), TEST(cut_anywhere), TEST(flipped_bits),
+           TEST(foreign_and_malformed), TEST(unpacking_is_checked), TEST(files_that_are_none),
+           TEST(full_disk));

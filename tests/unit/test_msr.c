@@ -16,9 +16,10 @@ static struct vcpu *start(void)
 
 static void storage(void)
 {
-    static const u32 plain[] = {0x174, 0x175, 0x176, 0x200, 0x20f, 0xc0000081, 0xc0000082, 0xc0000083, 0xc0000100,
-                                0xc0000101, 0xc0000102, 0xc0000103, 0xc001001f, 0xc0011029, 0x400, 0x17b,
-                                0xc0010000, 0xc0010007};
+    static const u32 plain[] = {0x174,      0x175,      0x176,      0x200,      0x20f,
+                                0xc0000081, 0xc0000082, 0xc0000083, 0xc0000100, 0xc0000101,
+                                0xc0000102, 0xc0000103, 0xc001001f, 0xc0011029, 0x400,
+                                0x17b,      0xc0010000, 0xc0010007};
     struct vcpu *v = start();
     u64 value;
 
@@ -91,9 +92,9 @@ static void efer(void)
 /* The MSRs that Linux 6.1 reads without a fault handler on an AMD processor of this family. */
 static void linux_reads(void)
 {
-    static const u32 unguarded[] = {0x8b,  0xfe,  0x179, 0x1d9,      0x250,      0x258,      0x268,      0x26f,     0x277,
-                                    0x2ff, 0x3b,  0x400, 0xc0000080, 0xc0010010, 0xc0010015, 0xc001001a, 0xc001001d,
-                                    0xc001001f};
+    static const u32 unguarded[] = {
+        0x8b,  0xfe, 0x179, 0x1d9,      0x250,      0x258,      0x268,      0x26f,      0x277,
+        0x2ff, 0x3b, 0x400, 0xc0000080, 0xc0010010, 0xc0010015, 0xc001001a, 0xc001001d, 0xc001001f};
     struct vcpu *v = start();
     u64 value;
 

@@ -120,6 +120,7 @@ static void shadow_drops_exact_range(void)
     bare_destroy(&b);
 }
 
-TEST_SUITE(segment, TEST(protected_mode_program), TEST(protected_mode_program_restarts), TEST(limits_and_stacks),
-           TEST(limits_and_stacks_restart), TEST(tasks), TEST(tasks_restart), TEST(legacy_paging), TEST(legacy_paging_restarts),
+TEST_SUITE(segment, TEST(protected_mode_program), TEST(protected_mode_program_restarts),
+           TEST(limits_and_stacks), TEST(limits_and_stacks_restart), TEST(tasks),
+           TEST(tasks_restart), TEST(legacy_paging), TEST(legacy_paging_restarts),
            TEST(shadow_follows_memory), TEST(shadow_drops_exact_range));

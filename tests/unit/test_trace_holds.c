@@ -17,7 +17,8 @@ static struct stage s;
 /* The stream of a party holds exactly these edges. */
 #define EXPECT_EDGES(who, ...)                                                                     \
     expect_edges(who, (const struct edge[]){{0, 0, 0, 0}, __VA_ARGS__},                            \
-                 sizeof((const struct edge[]){{0, 0, 0, 0}, __VA_ARGS__}) / sizeof(struct edge) - 1)
+                 sizeof((const struct edge[]){{0, 0, 0, 0}, __VA_ARGS__}) / sizeof(struct edge) -  \
+                     1)
 
 static void expect_edges(unsigned who, const struct edge *expected, unsigned n)
 {
@@ -292,14 +293,16 @@ static void claims_yield_to_the_older_ticket(void)
     stage_begin(&s, VCPUS, true);
     stage_enter(&s, D);
     stage_write(&s, D, 0x2000, 8, 1);
-    atomic_store(&s.party[C].p.ticket, 1 + atomic_fetch_add(&s.dir.tickets, 1)); /* C waits since before all others */
+    atomic_store(&s.party[C].p.ticket,
+                 1 + atomic_fetch_add(&s.dir.tickets, 1)); /* C waits since before all others */
     start(&a, A, 1, 2);
     await(waits_for_second, A);
     CU_ASSERT_EQUAL(rights(A, 1), RIGHT_READ | RIGHT_WRITE);
     CU_ASSERT_EQUAL(s.dir.entries[1].claimer, A);
     start(&b, B, 1, 0);
     await(waits_for_first, B);
-    CU_ASSERT_EQUAL(rights(A, 1), RIGHT_READ | RIGHT_WRITE); /* though A is parked and could be served */
+    CU_ASSERT_EQUAL(rights(A, 1),
+                    RIGHT_READ | RIGHT_WRITE); /* though A is parked and could be served */
     start(&c, C, 1, 0);
     pthread_join(c.thread, NULL);
     CU_ASSERT_FALSE(a.done);
@@ -452,7 +455,9 @@ static void the_limit_falls_and_rises_again(void)
 
 TEST_SUITE(trace_holds, TEST(first_touch_logs_nothing), TEST(readers_follow_the_last_writer),
            TEST(a_writer_follows_all_readers), TEST(a_reader_that_writes_follows_the_others),
-           TEST(implied_edges_are_dropped), TEST(the_io_space_is_an_object), TEST(losing_a_hold_drops_what_was_derived),
-           TEST(a_running_holder_serves), TEST(a_release_is_put_off_for_a_bounded_window),
-           TEST(claims_yield_to_the_older_ticket), TEST(a_consumer_told_twice_is_two_events), TEST(crossed_wants_end), TEST(a_message_to_oneself_is_due_at_once), TEST(never_more_run_than_there_are_tokens),
+           TEST(implied_edges_are_dropped), TEST(the_io_space_is_an_object),
+           TEST(losing_a_hold_drops_what_was_derived), TEST(a_running_holder_serves),
+           TEST(a_release_is_put_off_for_a_bounded_window), TEST(claims_yield_to_the_older_ticket),
+           TEST(a_consumer_told_twice_is_two_events), TEST(crossed_wants_end),
+           TEST(a_message_to_oneself_is_due_at_once), TEST(never_more_run_than_there_are_tokens),
            TEST(the_limit_falls_and_rises_again));

@@ -62,7 +62,8 @@ static void device_write(void *dev, struct participant *by, u64 offset, unsigned
     device_register = value;
 }
 
-static const struct region_ops device_ops = {.read = device_read, .write = device_write, .max_size = 8};
+static const struct region_ops device_ops = {
+    .read = device_read, .write = device_write, .max_size = 8};
 
 static void io_nothing(void *ctx, struct participant *by)
 {
@@ -120,23 +121,15 @@ static void once(struct mmu *m, struct insn *in)
     u64 *at;
 
     switch (in->what) {
-    case READ:
-        in->value = mmu_read(m, in->gpa, in->size, NULL);
-        break;
-    case WRITE:
-        mmu_write(m, in->gpa, in->size, in->value, NULL);
-        break;
+    case READ: in->value = mmu_read(m, in->gpa, in->size, NULL); break;
+    case WRITE: mmu_write(m, in->gpa, in->size, in->value, NULL); break;
     case INCREMENT: /* LOCK ADD qword */
         at = mmu_rmw_begin(m, in->gpa, 8, NULL);
         in->value = __atomic_add_fetch(at, 1, __ATOMIC_SEQ_CST);
         mmu_rmw_end(m);
         break;
-    case READ_BYTES:
-        mmu_read_bytes(m, in->gpa, in->bytes, in->size, NULL);
-        break;
-    case WRITE_BYTES:
-        mmu_write_bytes(m, in->gpa, in->bytes, in->size, NULL);
-        break;
+    case READ_BYTES: mmu_read_bytes(m, in->gpa, in->bytes, in->size, NULL); break;
+    case WRITE_BYTES: mmu_write_bytes(m, in->gpa, in->bytes, in->size, NULL); break;
     }
 }
 
@@ -150,8 +143,7 @@ static u64 execute(unsigned who, struct insn in)
     if (parked)
         participant_unpark(p);
     switch (setjmp(c->escape)) {
-    case 0:
-        break;
+    case 0: break;
     case MMU_ESCAPE_MISS + 1:
         hold_acquire(p);
         c->m.careful = true;
@@ -161,8 +153,7 @@ static u64 execute(unsigned who, struct insn in)
         c->careful++;
         c->m.careful = true;
         break;
-    default:
-        CHECK(false);
+    default: CHECK(false);
     }
     once(&c->m, &in);
     c->m.careful = false;
@@ -316,7 +307,8 @@ static void bytes_are_told_in_pieces(void)
 /* What is told before takes effect after: the operation is made on a copy, with the same result. */
 static void read_modify_write(void)
 {
-    static const enum trace_semantics all[] = {TRACE_BRACKET, TRACE_POST_SYNC, TRACE_POST_ASYNC, TRACE_PRE_DATA};
+    static const enum trace_semantics all[] = {TRACE_BRACKET, TRACE_POST_SYNC, TRACE_POST_ASYNC,
+                                               TRACE_PRE_DATA};
     const struct heard *h = s.party[C].heard;
 
     for (unsigned i = 0; i < ARRAY_SIZE(all); i++) {
@@ -384,13 +376,15 @@ static void locked_increments_stay_atomic(void)
             stage_forget(&s);
             for (unsigned who = A; who < VCPUS; who++) {
                 t[who] = (struct incrementer){.who = who, .gpa = gpa, .times = TIMES};
-                CU_ASSERT_EQUAL_FATAL(pthread_create(&t[who].thread, NULL, increment_often, &t[who]), 0);
+                CU_ASSERT_EQUAL_FATAL(
+                    pthread_create(&t[who].thread, NULL, increment_often, &t[who]), 0);
             }
             for (unsigned who = A; who < VCPUS; who++)
                 pthread_join(t[who].thread, NULL);
             CU_ASSERT_EQUAL(stage_load(&s, gpa, 8), VCPUS * TIMES);
-            CU_ASSERT(stage_counts(&s, TRACE_WATCH, parts * VCPUS * TIMES, parts * VCPUS * TIMES * (VCPUS - 1),
-                                   parts * VCPUS * TIMES * (VCPUS - 1), parts * VCPUS * TIMES * (VCPUS - 1)));
+            CU_ASSERT(stage_counts(
+                &s, TRACE_WATCH, parts * VCPUS * TIMES, parts * VCPUS * TIMES * (VCPUS - 1),
+                parts * VCPUS * TIMES * (VCPUS - 1), parts * VCPUS * TIMES * (VCPUS - 1)));
             tear_down();
         }
 }
@@ -407,6 +401,6 @@ static void device_memory_counts(void)
 }
 
 TEST_SUITE(trace_mmu, TEST(cached_permissions_hide_nothing),
-           TEST(ones_own_cached_permissions_hide_nothing), TEST(read_traces_leave_no_read_tag), TEST(across_pages),
-           TEST(bytes_are_told_in_pieces), TEST(read_modify_write), TEST(locked_increments_stay_atomic),
-           TEST(device_memory_counts));
+           TEST(ones_own_cached_permissions_hide_nothing), TEST(read_traces_leave_no_read_tag),
+           TEST(across_pages), TEST(bytes_are_told_in_pieces), TEST(read_modify_write),
+           TEST(locked_increments_stay_atomic), TEST(device_memory_counts));

@@ -11,7 +11,8 @@ enum { A, B, C, D, E, VCPUS };
 
 static struct stage s;
 
-static const enum trace_semantics all_semantics[] = {TRACE_BRACKET, TRACE_POST_SYNC, TRACE_POST_ASYNC, TRACE_PRE_DATA};
+static const enum trace_semantics all_semantics[] = {TRACE_BRACKET, TRACE_POST_SYNC,
+                                                     TRACE_POST_ASYNC, TRACE_PRE_DATA};
 
 static void access_by(unsigned who, unsigned access, u64 gpa, u32 size)
 {
@@ -53,7 +54,8 @@ static u64 bits(pmask_t m)
 }
 
 /* One access; who consumes it, and what is counted. */
-static void check(enum trace_kind kind, unsigned actor, unsigned access, u64 gpa, u32 size, pmask_t consumers)
+static void check(enum trace_kind kind, unsigned actor, unsigned access, u64 gpa, u32 size,
+                  pmask_t consumers)
 {
     u64 others = bits(consumers & ~PMASK(actor));
     bool acks = s.dir.semantics[kind] != TRACE_POST_ASYNC;
@@ -61,7 +63,8 @@ static void check(enum trace_kind kind, unsigned actor, unsigned access, u64 gpa
     stage_forget(&s);
     access_by(actor, access, gpa, size);
     expect_heard(consumers, actor, access, gpa, size);
-    CU_ASSERT(stage_counts(&s, kind, consumers ? 1 : 0, others, acks ? others : 0, consumers ? VCPUS - 1 : 0));
+    CU_ASSERT(stage_counts(&s, kind, consumers ? 1 : 0, others, acks ? others : 0,
+                           consumers ? VCPUS - 1 : 0));
     CU_ASSERT_EQUAL(s.dir.on_behalf >= others, 1);
 }
 
@@ -84,7 +87,9 @@ static void example_one(unsigned access, enum trace_semantics sem, enum trace_ki
     CU_ASSERT_EQUAL(trace_add(&s.party[A].p, kind, access, M1, M2), 0);
     CU_ASSERT_EQUAL(trace_add(&s.party[C].p, kind, access, M1, M2), 0);
     CU_ASSERT_EQUAL(trace_add(&s.party[B].p, kind, access, M3, M4), 0);
-    for (unsigned actor = E; actor != VCPUS + 1; actor = actor == E ? A : actor == A ? D : VCPUS + 1) {
+    for (unsigned actor = E; actor != VCPUS + 1; actor = actor == E   ? A
+                                                         : actor == A ? D
+                                                                      : VCPUS + 1) {
         check(kind, actor, access, M1, 1, PMASK(A) | PMASK(C));
         check(kind, actor, access, 0x2000, 8, PMASK(A) | PMASK(C));
         check(kind, actor, access, M2 - 1, 1, PMASK(A) | PMASK(C));
@@ -153,8 +158,10 @@ static void example_two_for_reads(void)
 /* The same roles for what is derived: by lines, and lost with the first write. */
 static void derived_structures_have_the_same_roles(void)
 {
-    static const struct { enum trace_kind kind; unsigned drop; } kinds[] = {
-        {TRACE_CODE, DROP_CODE}, {TRACE_MMU, DROP_MMU}, {TRACE_DESC, DROP_DESC}};
+    static const struct {
+        enum trace_kind kind;
+        unsigned drop;
+    } kinds[] = {{TRACE_CODE, DROP_CODE}, {TRACE_MMU, DROP_MMU}, {TRACE_DESC, DROP_DESC}};
 
     for (unsigned i = 0; i < ARRAY_SIZE(all_semantics); i++)
         for (unsigned k = 0; k < ARRAY_SIZE(kinds); k++) {
@@ -175,7 +182,8 @@ static void derived_structures_have_the_same_roles(void)
             /* Told once: they derive nothing there now. */
             stage_forget(&s);
             stage_write(&s, E, 0x2010, 8, 2);
-            CU_ASSERT_EQUAL(s.party[A].dropped[2] | s.party[B].dropped[2] | s.party[C].dropped[2], 0);
+            CU_ASSERT_EQUAL(s.party[A].dropped[2] | s.party[B].dropped[2] | s.party[C].dropped[2],
+                            0);
             CU_ASSERT(stage_counts(&s, kinds[k].kind, 0, 0, 0, 0));
             /* Actor and consumer: c is told, a hears of its own write itself. */
             stage_derive(&s, A, kinds[k].kind, 0x2000, 64);
@@ -358,8 +366,8 @@ static void ordered_runs_tell_too(void)
     }
 }
 
-TEST_SUITE(trace_roles, TEST(example_one_for_writes), TEST(example_one_for_reads), TEST(example_two_for_writes),
-           TEST(example_two_for_reads), TEST(derived_structures_have_the_same_roles),
-           TEST(deriving_bothers_no_bystander), TEST(kinds_are_told_apart), TEST(removing_is_exact),
-           TEST(wrong_ranges_are_refused), TEST(the_time_of_telling), TEST(the_agent_takes_part),
-           TEST(ordered_runs_tell_too));
+TEST_SUITE(trace_roles, TEST(example_one_for_writes), TEST(example_one_for_reads),
+           TEST(example_two_for_writes), TEST(example_two_for_reads),
+           TEST(derived_structures_have_the_same_roles), TEST(deriving_bothers_no_bystander),
+           TEST(kinds_are_told_apart), TEST(removing_is_exact), TEST(wrong_ranges_are_refused),
+           TEST(the_time_of_telling), TEST(the_agent_takes_part), TEST(ordered_runs_tell_too));

@@ -45,7 +45,12 @@ static void *act(void *arg)
 
 static void start(struct actor *a, unsigned who, u64 gpa, u32 size, u64 value, u64 times)
 {
-    *a = (struct actor){.who = who, .gpa = gpa, .size = size, .value = value, .times = times, .access = TRACE_WRITE};
+    *a = (struct actor){.who = who,
+                        .gpa = gpa,
+                        .size = size,
+                        .value = value,
+                        .times = times,
+                        .access = TRACE_WRITE};
     CU_ASSERT_EQUAL_FATAL(pthread_create(&a->thread, NULL, act, a), 0);
 }
 
@@ -262,7 +267,8 @@ static void post_async(enum trace_kind kind, bool derive)
     CU_ASSERT_EQUAL(derive ? s.party[B].n_dropped : s.party[B].n_heard, derive ? 1 : 3);
     for (unsigned i = 0; i < s.party[B].n_heard; i++)
         CU_ASSERT_EQUAL(s.party[B].heard[i].ev.value, NEW + i);
-    CU_ASSERT(stage_counts(&s, kind, derive ? 1 : 3, derive ? 1 : 3, 0, (derive ? 1 : 3) * (VCPUS - 1)));
+    CU_ASSERT(
+        stage_counts(&s, kind, derive ? 1 : 3, derive ? 1 : 3, 0, (derive ? 1 : 3) * (VCPUS - 1)));
     tear_down();
 }
 
@@ -312,7 +318,8 @@ static void pre_data(enum trace_kind kind, bool derive)
         CU_ASSERT_EQUAL(s.party[B].dropped_memory, OLD);
     } else {
         CU_ASSERT_EQUAL(s.party[B].n_heard, 1);
-        CU_ASSERT(h[0].ev.before && h[0].ev.gpa == 0x2002 && h[0].ev.size == 4 && h[0].ev.value == 0xabcdef01);
+        CU_ASSERT(h[0].ev.before && h[0].ev.gpa == 0x2002 && h[0].ev.size == 4 &&
+                  h[0].ev.value == 0xabcdef01);
         CU_ASSERT_EQUAL(h[0].memory, OLD & 0xffffffff);
     }
     CU_ASSERT_EQUAL(stage_load(&s, 0x2002, 4), 0xabcdef01);
@@ -388,10 +395,12 @@ static void mutual(enum trace_semantics sem, unsigned access)
     for (unsigned i = 0; i < VCPUS; i++)
         for (unsigned k = 0; k < VCPUS; k++)
             if (i != k)
-                trace_add(&s.party[i].p, TRACE_WATCH, TRACE_READ | TRACE_WRITE, 0x1000 * k + 8, 0x1000 * k + 9);
+                trace_add(&s.party[i].p, TRACE_WATCH, TRACE_READ | TRACE_WRITE, 0x1000 * k + 8,
+                          0x1000 * k + 9);
     stage_forget(&s);
     for (unsigned i = 0; i < VCPUS; i++) {
-        a[i] = (struct actor){.who = i, .gpa = 0x1000 * i + 8, .size = 8, .times = TIMES, .access = access};
+        a[i] = (struct actor){
+            .who = i, .gpa = 0x1000 * i + 8, .size = 8, .times = TIMES, .access = access};
         CU_ASSERT_EQUAL_FATAL(pthread_create(&a[i].thread, NULL, act, &a[i]), 0);
     }
     for (unsigned i = 0; i < VCPUS; i++)
@@ -399,7 +408,8 @@ static void mutual(enum trace_semantics sem, unsigned access)
     for (unsigned i = 0; i < VCPUS; i++)
         CU_ASSERT_EQUAL(s.party[i].n_heard, (sem == TRACE_BRACKET ? 2 : 1) * TIMES * (VCPUS - 1));
     CU_ASSERT(stage_counts(&s, TRACE_WATCH, VCPUS * TIMES, VCPUS * (VCPUS - 1) * TIMES,
-                           sem == TRACE_POST_ASYNC ? 0 : VCPUS * (VCPUS - 1) * TIMES, VCPUS * (VCPUS - 1) * TIMES));
+                           sem == TRACE_POST_ASYNC ? 0 : VCPUS * (VCPUS - 1) * TIMES,
+                           VCPUS * (VCPUS - 1) * TIMES));
     stage_end(&s);
 }
 
@@ -418,8 +428,9 @@ static void all_tell_all_of_reads(void)
     mutual(TRACE_POST_SYNC, TRACE_READ);
 }
 
-TEST_SUITE(trace_semantics, TEST(bracket_derived), TEST(bracket_waits_for_all), TEST(bracket_and_a_consumer_that_parks),
-           TEST(bracket_exact), TEST(post_sync_derived), TEST(post_sync_exact), TEST(post_async_derived),
-           TEST(post_async_exact), TEST(post_async_waits_for_who_lags), TEST(pre_data_derived), TEST(pre_data_exact),
-           TEST(announced_writes_do_not_overtake), TEST(adding_waits_for_who_writes_unseen), TEST(all_announce_to_all),
-           TEST(all_tell_all_of_reads));
+TEST_SUITE(trace_semantics, TEST(bracket_derived), TEST(bracket_waits_for_all),
+           TEST(bracket_and_a_consumer_that_parks), TEST(bracket_exact), TEST(post_sync_derived),
+           TEST(post_sync_exact), TEST(post_async_derived), TEST(post_async_exact),
+           TEST(post_async_waits_for_who_lags), TEST(pre_data_derived), TEST(pre_data_exact),
+           TEST(announced_writes_do_not_overtake), TEST(adding_waits_for_who_writes_unseen),
+           TEST(all_announce_to_all), TEST(all_tell_all_of_reads));

@@ -35,7 +35,9 @@ struct thread {
 
 static struct stage s;
 static struct thread threads[THREADS];
-static struct { u64 a, pad[15], b; } data[OBJECTS]; /* plain memory: a == b whenever nobody writes */
+static struct {
+    u64 a, pad[15], b;
+} data[OBJECTS]; /* plain memory: a == b whenever nobody writes */
 static _Atomic u64 sequence;
 static pthread_barrier_t start_line;
 
@@ -140,7 +142,9 @@ static void *work(void *arg)
 
 /* ---- The replayer ------------------------------------------------------------------------------------------------ */
 
-struct clock { u64 at[THREADS]; };
+struct clock {
+    u64 at[THREADS];
+};
 
 struct replayed {
     struct edge edges[EDGES_MAX];
@@ -148,7 +152,8 @@ struct replayed {
     unsigned next_op;
     u64 position; /* everything before it has been executed */
     struct clock now;
-    struct clock *past; /* [position] what had happened before the instruction there and those before it */
+    struct clock
+        *past; /* [position] what had happened before the instruction there and those before it */
 };
 
 static struct replayed *replayed;
@@ -204,7 +209,10 @@ static void replay_all(void)
         CU_ASSERT_EQUAL(replayed[i].position, s.party[i].p.position);
 }
 
-struct seen { const struct op *op; unsigned who, index; };
+struct seen {
+    const struct op *op;
+    unsigned who, index;
+};
 
 static int by_sequence(const void *a, const void *b)
 {
@@ -216,7 +224,8 @@ static int by_sequence(const void *a, const void *b)
 /* Had `before` happened, for what the replayer knows, when `after` was executed? */
 static bool is_ordered(const struct seen *before, const struct seen *after)
 {
-    return before->who == after->who || op_clock[after->who][after->index].at[before->who] > before->op->pos;
+    return before->who == after->who ||
+           op_clock[after->who][after->index].at[before->who] > before->op->pos;
 }
 
 /* Each access comes after the last write of its object, each write also after the reads since. Returns what does not. */
@@ -318,7 +327,8 @@ static void a_writer_does_not_starve(void)
     alarm(SECONDS_MAX);
     for (unsigned i = 1; i < THREADS; i++) {
         threads[i] = (struct thread){.who = i};
-        CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[i].thread, NULL, read_always, &threads[i]), 0);
+        CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[i].thread, NULL, read_always, &threads[i]),
+                              0);
     }
     stage_enter(&s, 0);
     for (unsigned i = 0; i < WRITES; i++) {
@@ -371,7 +381,8 @@ static void *derive_and_check(void *arg)
             /* Having seen the new M, never again the old L. */
             if (copy[page] < seen)
                 t->violations++;
-            while (copy[page] > seen && !atomic_compare_exchange_weak(&newest[page], &seen, copy[page]))
+            while (copy[page] > seen &&
+                   !atomic_compare_exchange_weak(&newest[page], &seen, copy[page]))
                 ;
         }
         if (i % 32 == t->who)
@@ -398,7 +409,8 @@ static void cross_modification(void)
         alarm(SECONDS_MAX);
         for (unsigned i = 0; i < THREADS; i++) {
             threads[i] = (struct thread){.who = i, .random = 0x9e3779b97f4a7c15u * (i + 7)};
-            CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[i].thread, NULL, derive_and_check, &threads[i]), 0);
+            CU_ASSERT_EQUAL_FATAL(
+                pthread_create(&threads[i].thread, NULL, derive_and_check, &threads[i]), 0);
         }
         for (unsigned i = 0; i < THREADS; i++) {
             pthread_join(threads[i].thread, NULL);
@@ -416,4 +428,5 @@ static void cross_modification(void)
     }
 }
 
-TEST_SUITE(trace_stress, TEST(random_holds), TEST(a_writer_does_not_starve), TEST(cross_modification));
+TEST_SUITE(trace_stress, TEST(random_holds), TEST(a_writer_does_not_starve),
+           TEST(cross_modification));

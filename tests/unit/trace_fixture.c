@@ -46,7 +46,8 @@ static void on_notify(struct participant *p, const struct trace_event *ev)
     struct party *party = p->owner;
 
     if (party->n_heard < HEARD_MAX)
-        party->heard[party->n_heard] = (struct heard){*ev, stage_load(party->stage, ev->gpa, MIN(ev->size, 8))};
+        party->heard[party->n_heard] =
+            (struct heard){*ev, stage_load(party->stage, ev->gpa, MIN(ev->size, 8))};
     party->n_heard++;
 }
 
@@ -81,7 +82,8 @@ void stage_begin(struct stage *s, unsigned n, bool order)
         s->journal.path = s->log;
         CU_ASSERT_EQUAL_FATAL(log_create(&s->journal.writer, s->log, NULL, 0), 0);
     }
-    CU_ASSERT_EQUAL_FATAL(directory_create(&s->dir, STAGE_PAGES, n, n, &s->journal, order, true), 0);
+    CU_ASSERT_EQUAL_FATAL(directory_create(&s->dir, STAGE_PAGES, n, n, &s->journal, order, true),
+                          0);
     for (unsigned i = 0; i <= n; i++) {
         struct participant *p = &s->party[i].p;
 
@@ -219,15 +221,17 @@ void stage_hold(struct stage *s, unsigned who, u64 object, unsigned right)
     end(p, parked);
 }
 
-bool stage_counts(struct stage *s, enum trace_kind kind, u64 events, u64 notifications, u64 acks, u64 broadcast)
+bool stage_counts(struct stage *s, enum trace_kind kind, u64 events, u64 notifications, u64 acks,
+                  u64 broadcast)
 {
     const struct trace_counters *c = &s->dir.count[kind];
 
-    if (c->events == events && c->notifications == notifications && c->acks == acks && c->broadcast == broadcast)
+    if (c->events == events && c->notifications == notifications && c->acks == acks &&
+        c->broadcast == broadcast)
         return true;
     printf("    kind %u: events %llu notifications %llu acks %llu broadcast %llu\n", kind,
-           (unsigned long long)c->events, (unsigned long long)c->notifications, (unsigned long long)c->acks,
-           (unsigned long long)c->broadcast);
+           (unsigned long long)c->events, (unsigned long long)c->notifications,
+           (unsigned long long)c->acks, (unsigned long long)c->broadcast);
     return false;
 }
 

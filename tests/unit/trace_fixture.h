@@ -64,7 +64,8 @@ u64 stage_derive(struct stage *s, unsigned who, enum trace_kind kind, u64 gpa, u
 void stage_hold(struct stage *s, unsigned who, u64 object, unsigned right);
 
 /* Counters of a kind are these? */
-bool stage_counts(struct stage *s, enum trace_kind kind, u64 events, u64 notifications, u64 acks, u64 broadcast);
+bool stage_counts(struct stage *s, enum trace_kind kind, u64 events, u64 notifications, u64 acks,
+                  u64 broadcast);
 /* Forget what was heard, dropped and counted. */
 void stage_forget(struct stage *s);
 
