@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
-# Part of tests/replay/run: device registers under fire (the guest of tests/guests/ports.c).
+# Part of tests/replay/run: device registers under fire (the guest of tests/guests/ports.c), and the map of APIC destinations
+# (apicmap.c).
 
 topic_ports() {
     seed=1
@@ -17,4 +18,14 @@ topic_ports() {
     done
     replay ports-4-1 serial 240 --sched serial
     replay ports-2-1 step 240 --engine step
+    topic_apicmap
+}
+
+topic_apicmap() {
+    for cpus in 2 4 8; do
+        record apicmap-$cpus 120 -smp $cpus -m 64 -cpu x86-64 -kernel "$BUILD/tests/guests/apicmap.elf" || continue
+        expect apicmap-$cpus "$(said apicmap-$cpus)" grep -aqx 'apicmap: done' "$work/apicmap-$cpus.txt"
+        replay apicmap-$cpus parallel 120
+        replay apicmap-$cpus serial 240 --sched serial
+    done
 }
