@@ -229,21 +229,12 @@ static bool is_canonical(u64 a)
 
 static bool read_range(struct vcpu *v, u32 index, u64 *value)
 {
-#define MSR(i, name, get, set)
-#define MSR_FIELD(i, name, field, mask)
-#define MSR_CANON(i, name, field)
-#define MSR_CONST(i, name, val)
 #define MSR_RANGE(first, last, name, get, set) \
     if (index >= (first) && index <= (last)) { \
         *value = get(v, index); \
         return true; \
     }
 #include "cpu/msr.def"
-#undef MSR
-#undef MSR_FIELD
-#undef MSR_CANON
-#undef MSR_CONST
-#undef MSR_RANGE
     return false;
 }
 
@@ -254,32 +245,17 @@ bool msr_read(struct vcpu *v, u32 index, u64 *value)
 #define MSR_FIELD(i, name, field, mask) case i: *value = v->field; return true;
 #define MSR_CANON(i, name, field) case i: *value = v->field; return true;
 #define MSR_CONST(i, name, val) case i: *value = (val); return true;
-#define MSR_RANGE(first, last, name, get, set)
 #include "cpu/msr.def"
-#undef MSR
-#undef MSR_FIELD
-#undef MSR_CANON
-#undef MSR_CONST
-#undef MSR_RANGE
     default: return read_range(v, index, value);
     }
 }
 
 static bool write_range(struct vcpu *v, u32 index, u64 value)
 {
-#define MSR(i, name, get, set)
-#define MSR_FIELD(i, name, field, mask)
-#define MSR_CANON(i, name, field)
-#define MSR_CONST(i, name, val)
 #define MSR_RANGE(first, last, name, get, set) \
     if (index >= (first) && index <= (last)) \
         return set(v, index, value);
 #include "cpu/msr.def"
-#undef MSR
-#undef MSR_FIELD
-#undef MSR_CANON
-#undef MSR_CONST
-#undef MSR_RANGE
     return false;
 }
 
@@ -306,13 +282,7 @@ bool msr_write(struct vcpu *v, u32 index, u64 value)
 #define MSR_FIELD(i, name, field, mask) case i: return set_field(&v->field, value, mask);
 #define MSR_CANON(i, name, field) case i: return set_canon(&v->field, value);
 #define MSR_CONST(i, name, val) case i: return true;
-#define MSR_RANGE(first, last, name, get, set)
 #include "cpu/msr.def"
-#undef MSR
-#undef MSR_FIELD
-#undef MSR_CANON
-#undef MSR_CONST
-#undef MSR_RANGE
     default: return write_range(v, index, value);
     }
 }
@@ -325,11 +295,6 @@ const char *msr_name(u32 index)
 #define MSR_CONST(i, name, val) if (index == (i)) return #name;
 #define MSR_RANGE(first, last, name, get, set) if (index >= (first) && index <= (last)) return #name;
 #include "cpu/msr.def"
-#undef MSR
-#undef MSR_FIELD
-#undef MSR_CANON
-#undef MSR_CONST
-#undef MSR_RANGE
     return NULL;
 }
 
@@ -342,17 +307,9 @@ static u64 fold_row(u64 h, const u64 *row, unsigned n)
 
 u64 msr_digest(const struct vcpu *v, u64 h)
 {
-#define MSR(i, name, get, set)
 #define MSR_FIELD(i, name, field, mask) h = digest_fold(h, v->field);
 #define MSR_CANON(i, name, field) h = digest_fold(h, v->field);
-#define MSR_CONST(i, name, val)
-#define MSR_RANGE(first, last, name, get, set)
 #include "cpu/msr.def"
-#undef MSR
-#undef MSR_FIELD
-#undef MSR_CANON
-#undef MSR_CONST
-#undef MSR_RANGE
     h = digest_fold(digest_fold(digest_fold(h, v->efer), v->pat), v->mtrr_def_type);
     h = digest_fold(digest_fold(digest_fold(h, v->tsc_aux), v->tsc_offset), v->tsc_adjust);
     h = fold_row(h, v->mtrr_fixed, ARRAY_SIZE(v->mtrr_fixed));
