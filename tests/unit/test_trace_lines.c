@@ -29,6 +29,16 @@ static void *wait_for_line(void *arg)
     return NULL;
 }
 
+static bool waits_for_line(struct participant *p)
+{
+    bool waits;
+
+    pthread_mutex_lock(&p->lock);
+    waits = p->want_object == WANT_RETRY;
+    pthread_mutex_unlock(&p->lock);
+    return waits;
+}
+
 static void waiting_for_a_line_serves(void)
 {
     struct participant *a = &s.party[A].p;
@@ -47,7 +57,7 @@ static void waiting_for_a_line_serves(void)
     pthread_mutex_unlock(directory_lock_of(&s.dir, 0));
     CU_ASSERT_FATAL(lines_take(a, 0, 8, true));
     CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, wait_for_line, NULL), 0);
-    while (s.party[B].p.retries < 100 && !s.party[B].p.want_object)
+    while (!waits_for_line(&s.party[B].p))
         usleep(1000);
     usleep(20000);
     alarm(20); /* a deadlock ends the program */
