@@ -243,7 +243,7 @@ static void foreign_and_malformed(void)
     u8 *bytes = make_log(&all, true);
 
     refuses(b, 0, "not a log");
-    refuses((const u8 *)"\177ELF\2\1\1aaaaaaaaaaaaaaaaaaaaa", 30, "not a log");
+    refuses((const u8 *)"\177ELF\2\1\1aaaaaaaaaaaaaaaaaaaaa", 28, "not a log");
     refuses(bytes, 19, "not a log");
     n = make_header(b, LOG_VERSION + 1, "", 0);
     refuses(b, n, "version 3");
