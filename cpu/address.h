@@ -64,10 +64,4 @@ static inline _Noreturn void uop_raise_err(struct vcpu *v, const struct uop *u, 
     vcpu_raise_err(v, vec, error);
 }
 
-/* Is the address canonical for 48-bit linear addresses? */
-static inline bool gla_is_canonical(u64 a)
-{
-    return (u64)((i64)(a << 16) >> 16) == a;
-}
-
 #endif

@@ -219,11 +219,6 @@ static bool set_efer(struct vcpu *v, u32 index, u64 value)
 
 /* --- The table ---------------------------------------------------------------------------------- */
 
-static bool is_canonical(u64 a)
-{
-    return sext64(a, 48) == a;
-}
-
 /* It cannot read these macros. */
 /* clang-format off */
 
@@ -269,7 +264,7 @@ static bool set_field(u64 *field, u64 value, u64 mask)
 
 static bool set_canon(u64 *field, u64 value)
 {
-    if (!is_canonical(value))
+    if (!gla_is_canonical(value))
         return false;
     *field = value;
     return true;

@@ -41,8 +41,7 @@ void uop_x87_fninit(struct vcpu *v, const struct uop *u)
 
 void uop_x87_fnclex(struct vcpu *v, const struct uop *u)
 {
-    v->fpu.sw &= ~(SW_EXCEPTIONS | SW_SF | SW_ES | SW_B);
-    v->fpu.ferr = false;
+    fpu_set_status(&v->fpu, fpu_status(&v->fpu) & ~(SW_EXCEPTIONS | SW_SF));
     uop_next(v, u);
 }
 

@@ -36,12 +36,7 @@ static gla_t aligned_address(struct vcpu *v, const struct uop *u, unsigned size,
 {
     gla_t a = vcpu_address(v, u, size, access);
 
-    if (unlikely(v->mmu.align_check) && (a & (align - 1))) {
-        v->cur = u;
-        /* Not canonical: the access itself will say so. */
-        if (!vcpu_is_lma(v) || (sext64(a, 48) == a && sext64(a + size - 1, 48) == a + size - 1))
-            vcpu_raise_err(v, VEC_AC, 0);
-    }
+    mmu_check_alignment(&v->mmu, a, size, align, u);
     return a;
 }
 

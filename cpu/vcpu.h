@@ -257,7 +257,7 @@ struct vcpu {
     u64 token_since, digest_at, accounted, accounted_waits;
     u64 known_deadline;
     u64 timer_at; /* position + 1 at which the local APIC's timer expired last */
-    u64 stat_boundaries, stat_singles, stat_interrupts, stat_exceptions;
+    u64 stat_boundaries, stat_interrupts;
     struct vcpu_env *env;
     struct vcpu_check *check; /* debugging: cpu/check.c; NULL: off */
 

@@ -89,8 +89,10 @@ int mmu_owed_check(struct mmu *m, const struct walk *w, bool dirty);
 int mmu_owed_write(struct mmu *m, const struct walk *w, bool dirty);
 bool mmu_write_owed(struct mmu *m, const struct mmu_owed *o);
 
-/* tables.c: remember that `slot` was walked. 0 or -EAGAIN (noted). */
-int mmu_table_track(struct mmu *m, u64 slot, unsigned size, bool inner);
+/* tables.c: have the slot's line traced, before the slot is read. 0 or -EAGAIN (noted). */
+int mmu_table_trace(struct mmu *m, u64 slot, unsigned size);
+/* The walk has succeeded: something is derived from the slot, which was traced. */
+void mmu_table_note(struct mmu *m, u64 slot, bool inner);
 void mmu_tables_forget(struct mmu *m);
 void mmu_table_lost(struct mmu *m, u64 gfn);
 
@@ -108,11 +110,6 @@ void mmu_tlb_flush(struct mmu *m);
 
 _Noreturn void mmu_page_fault(struct mmu *m, gla_t a, u32 error);
 _Noreturn void mmu_miss(struct mmu *m);
-
-static inline bool mmu_is_canonical(gla_t a)
-{
-    return (u64)((i64)(a << 16) >> 16) == a;
-}
 
 /* ---- access.c: one access within a page; rmw.c builds on it ---- */
 
@@ -142,14 +139,6 @@ static inline struct tlb_entry *mmu_tlb_hit(struct mmu *m, unsigned set, gla_t a
     struct tlb_entry *e = &m->sets[set][mmu_tlb_slot(a)];
 
     return (write ? e->wtag : e->rtag) == (a & MMU_PAGE_MASK) ? e : NULL;
-}
-
-static inline void mmu_check_alignment(struct mmu *m, gla_t a, unsigned size, unsigned set)
-{
-    if (unlikely(m->align_check) && set == MMU_USER && size <= 16 && (a & (size - 1)))
-        m->escape(m->owner, !m->lma || (mmu_is_canonical(a) && mmu_is_canonical(a + size - 1))
-                                ? MMU_ESCAPE_ALIGN
-                                : MMU_ESCAPE_NONCANONICAL);
 }
 
 static inline void mmu_watch(struct mmu *m, gla_t a, unsigned size, enum mmu_access access)

@@ -161,6 +161,18 @@ static inline void mmu_rmw_end(struct mmu *m)
         mmu_rmw_end_slow(m);
 }
 
+/* #AC(0), if that is armed, for an operand at no multiple of `align` (a power of two). One that is not canonical is left to the
+ * access itself, which says so. */
+static inline void mmu_check_alignment(struct mmu *m, gla_t a, unsigned size, unsigned align,
+                                       const void *where)
+{
+    if (likely(!m->align_check || !(a & (align - 1))) ||
+        (m->lma && !(gla_is_canonical(a) && gla_is_canonical(a + size - 1))))
+        return;
+    m->where = where;
+    m->escape(m->owner, MMU_ESCAPE_ALIGN);
+}
+
 /* Copy of n (1..4096) bytes, any alignment; probes itself, so it is atomic as the single access of an
  * instruction; after other probes it needs one of its own before the first commit. */
 void mmu_read_bytes(struct mmu *m, gla_t a, void *to, unsigned n, const void *where);

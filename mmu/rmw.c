@@ -51,7 +51,7 @@ static void *rmw_any(struct mmu *m, gla_t a, unsigned size)
     struct mmu_place at;
     enum write_grant g;
 
-    mmu_check_alignment(m, a, size, m->index);
+    mmu_check_alignment(m, a, size, size, m->where);
     if (mmu_crosses_page(a, size))
         return rmw_bounce(m, a, size, true);
     e = mmu_tlb_hit(m, m->index, a, true);

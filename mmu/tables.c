@@ -52,28 +52,32 @@ static void destroy(struct mmu *m, struct mmu_table *t)
     m->priv->free_tables = t;
 }
 
-/* Called twice for a slot: before it is read (traces its line; inner is false and nothing is noted yet when the line
- * was not traced), and when the walk has succeeded. */
-int mmu_table_track(struct mmu *m, u64 slot, unsigned size, bool inner)
+int mmu_table_trace(struct mmu *m, u64 slot, unsigned size)
 {
     struct mmu_table *t = find(m, slot >> 12);
     u64 line = BIT((slot & 0xfff) >> 6);
+    int err;
+
+    if (t && (t->lines & line))
+        return 0;
+    err = directory_derive(m->p, TRACE_MMU, slot, size);
+    if (err)
+        return err;
+    if (!t)
+        t = create(m, slot >> 12);
+    t->lines |= line;
+    return 0;
+}
+
+void mmu_table_note(struct mmu *m, u64 slot, bool inner)
+{
+    struct mmu_table *t = find(m, slot >> 12);
     unsigned n = (slot & 0xfff) >> 3;
 
-    if (!t || !(t->lines & line)) {
-        int err = directory_derive(m->p, TRACE_MMU, slot, size);
-
-        if (err)
-            return err;
-        if (!t)
-            t = create(m, slot >> 12);
-        t->lines |= line;
-        return 0;
-    }
+    CHECK(t); /* it was traced in this walk */
     t->walked[n / 64] |= BIT(n % 64);
     if (inner)
         t->inner[n / 64] |= BIT(n % 64);
-    return 0;
 }
 
 void mmu_tables_forget(struct mmu *m)

@@ -48,7 +48,7 @@ static int step(struct mmu *m, struct walk *w, u64 gpa, unsigned size, bool may_
 
     /* Traced before it is read, so that no write is missed. */
     if (m->dir && m->dir->precise_mmu && physmem_host(m->mem, gpa)) {
-        err = mmu_table_track(m, gpa, size, false);
+        err = mmu_table_trace(m, gpa, size);
         if (err)
             return err;
     }
@@ -136,7 +136,7 @@ static int walk_pae(struct mmu *m, gla_t a, struct walk *w, u32 *error)
 {
     u64 gpa = (m->cr3 & 0xffffffe0) + (a >> 30 & 3) * 8, v;
     bool tracked = m->dir && m->dir->precise_mmu && physmem_host(m->mem, gpa);
-    int r = tracked ? mmu_table_track(m, gpa, 8, true) : 0;
+    int r = tracked ? mmu_table_trace(m, gpa, 8) : 0;
 
     if (r)
         return r;
@@ -150,10 +150,11 @@ static int walk_pae(struct mmu *m, gla_t a, struct walk *w, u32 *error)
         *error = 9; /* P, RSVD */
         return 1;
     }
-    if (tracked) /* the first call has only traced the line if it was not traced before */
-        mmu_table_track(m, gpa, 8, true);
     w->slot = gpa;
-    return walk_pd(m, a, w, v & PTE_ADDRESS, error);
+    r = walk_pd(m, a, w, v & PTE_ADDRESS, error);
+    if (!r && tracked)
+        mmu_table_note(m, gpa, true);
+    return r;
 }
 
 static int walk64(struct mmu *m, gla_t a, struct walk *w, u32 *error)
@@ -181,7 +182,7 @@ static int walk64(struct mmu *m, gla_t a, struct walk *w, u32 *error)
 static void remember_slots(struct mmu *m, const struct walk *w)
 {
     for (unsigned i = 0; i < w->n; i++)
-        mmu_table_track(m, w->step[i].gpa, w->step[i].size, i + 1 < w->n || w->page_size > 4096);
+        mmu_table_note(m, w->step[i].gpa, i + 1 < w->n || w->page_size > 4096);
 }
 
 int mmu_walk(struct mmu *m, gla_t a, struct walk *w, u32 *error)

@@ -101,14 +101,7 @@ void agent_take_input(struct machine *m)
         input_event(m, INPUT_BREAK, 0);
     if (actions & TERMINAL_POWER)
         input_event(m, INPUT_POWER, 0);
-    if (actions & TERMINAL_STATUS)
-        machine_print_stats(m);
-    if (actions & TERMINAL_LEAVE)
-        machine_stop(m, END_USER, STATUS_OK, true);
-    if (actions & TERMINAL_SIGNAL)
-        machine_stop(m, END_SIGNAL, STATUS_FAILED, true);
-    if (actions & TERMINAL_BROKEN)
-        machine_stop(m, END_OUTPUT, STATUS_FAILED, true);
+    machine_obey(m, actions);
 }
 
 /* Have every stream written out: those who run do it themselves, for the parked we do. */

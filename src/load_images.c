@@ -240,3 +240,11 @@ void load_images_request(const struct load_images *im, const struct options *o,
     rq->append = o->append;
     rq->ram = o->ram;
 }
+
+int load_images_find(const struct options *o, const char *path)
+{
+    for (unsigned i = 0; i < o->images; i++)
+        if (o->image[i].path && host_file_is_same(o->image[i].path, path))
+            return (int)i;
+    return -1;
+}

@@ -32,4 +32,7 @@ void load_images_close(struct load_images *im);
 void load_images_request(const struct load_images *im, const struct options *o,
                          struct load_request *rq);
 
+/* Which of the run's images is the file at `path`: 0 the kernel, then RAM disk or modules; -1: none. */
+int load_images_find(const struct options *o, const char *path);
+
 #endif

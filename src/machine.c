@@ -45,6 +45,18 @@ void machine_stop(struct machine *m, enum machine_end why, int status, bool forc
     participant_wake(&m->agent);
 }
 
+void machine_obey(struct machine *m, unsigned actions)
+{
+    if (actions & TERMINAL_STATUS)
+        machine_print_stats(m);
+    if (actions & TERMINAL_LEAVE)
+        machine_stop(m, END_USER, STATUS_OK, true);
+    if (actions & TERMINAL_SIGNAL)
+        machine_stop(m, END_SIGNAL, STATUS_FAILED, true);
+    if (actions & TERMINAL_BROKEN)
+        machine_stop(m, END_OUTPUT, STATUS_FAILED, true);
+}
+
 /* ---- What the board asks for ---------------------------------------------------------------------------------------- */
 
 static void io_begin(void *ctx, struct participant *by)
@@ -492,12 +504,11 @@ static void check_outputs(struct machine *m)
     char text[512];
     int error = terminal_explain(m->session->terminal, text, sizeof(text));
 
+    /* A reader that went away knows; of a replay recording_report() tells. */
     if (error && error != -EPIPE && !m->env.replay)
-        msg_error("%s",
-                  text); /* a reader that went away knows; of a replay recording_report() tells */
-    if (!error)
-        error =
-            output_explain(&m->session->debugcon, text, sizeof(text)); /* said when it happened */
+        msg_error("%s", text);
+    if (!error) /* this one was said when it happened */
+        error = output_explain(&m->session->debugcon, text, sizeof(text));
     if (error && m->exit_status == STATUS_OK)
         m->exit_status = STATUS_FAILED;
 }
@@ -517,9 +528,9 @@ static int report(struct machine *m)
     return atomic_load(&m->journal.failed) && !m->env.replay ? STATUS_FAILED : m->exit_status;
 }
 
-/* Start the threads: they wait at the start until all are there. -errno: not all could be had; those that are there, *n
- * vCPUs, will leave at once. */
-static int start_threads(struct machine *m, pthread_t *agent, bool *has_agent, unsigned *n)
+/* Start the threads: they wait at the start until all are there. If not all can be had, those that are there, *n vCPUs, will
+ * leave at once. */
+static void start_threads(struct machine *m, pthread_t *agent, bool *has_agent, unsigned *n)
 {
     int rc = m->env.replay ? progress_start(&m->progress, m) : 0;
 
@@ -537,7 +548,6 @@ static int start_threads(struct machine *m, pthread_t *agent, bool *has_agent, u
         msg_error("-smp: the host does not start the threads of %u processor%s: %s; give fewer",
                   m->n_vcpus, m->n_vcpus == 1 ? "" : "s", strerror(-rc));
     }
-    return rc;
 }
 
 static void run_threads(struct machine *m)

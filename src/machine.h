@@ -78,13 +78,16 @@ int machine_run(struct machine *m);
 /* End the run for a reason; the first one counts. In a replay only what the log says ends it: ignored then unless
  * `force`. Any thread. */
 void machine_stop(struct machine *m, enum machine_end why, int status, bool force);
+/* Do what of these TERMINAL_* actions is the machine's and not the guest's: print statistics, end the run. Any thread. */
+void machine_obey(struct machine *m, unsigned actions);
 
 /* The I/O agent's thread. */
 void agent_run(struct machine *m);
-/* Run the earliest due device timer as the agent, if one is due at now_ns. I/O space free. */
+/* Give the guest what has been typed, and do what else the user wants, as the agent. */
 void agent_take_input(struct machine *m);
 /* Have what is recorded so far written out. */
 void agent_flush(struct machine *m);
+/* Run the earliest due device timer as the agent, if one is due at now_ns. I/O space free. */
 bool agent_run_timer(struct machine *m, u64 now_ns);
 
 /* Did the run end in a reset that starts the machine anew? Not after a triple fault (somebody wants to see it), not with

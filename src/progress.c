@@ -81,14 +81,7 @@ static void obey(struct machine *m)
     unsigned actions = 0;
 
     terminal_read(m->session->terminal, NULL, 0, &actions);
-    if (actions & TERMINAL_STATUS)
-        machine_print_stats(m);
-    if (actions & TERMINAL_LEAVE)
-        machine_stop(m, END_USER, STATUS_OK, true);
-    if (actions & TERMINAL_SIGNAL)
-        machine_stop(m, END_SIGNAL, STATUS_FAILED, true);
-    if (actions & TERMINAL_BROKEN)
-        machine_stop(m, END_OUTPUT, STATUS_FAILED, true);
+    machine_obey(m, actions);
 }
 
 static void *watch(void *arg)

@@ -75,9 +75,10 @@ void recording_prepare(struct machine *m, struct log_reader *reader)
 /* Would writing the log destroy an image or what a port writes? Says what the file is; null: nothing of the run's. */
 static const char *file_at(const struct options *o, const char *path)
 {
-    for (unsigned i = 0; i < o->images; i++)
-        if (o->image[i].path && host_file_is_same(o->image[i].path, path))
-            return i ? "an initrd or module of this run" : "the kernel of this run";
+    int image = load_images_find(o, path);
+
+    if (image >= 0)
+        return image ? "an initrd or module of this run" : "the kernel of this run";
     if (o->serial.path && host_file_is_same(o->serial.path, path))
         return "the file of -serial";
     if (o->debugcon.path && host_file_is_same(o->debugcon.path, path))

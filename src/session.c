@@ -8,17 +8,17 @@
 #include <stdio.h>
 
 #include "src/host/file.h"
+#include "src/load_images.h"
 
 /* Writing the file of this port would destroy something that the run needs; says what. Null:
  * nothing. */
 static const char *destroys(const struct options *o, const char *path)
 {
+    int image = load_images_find(o, path);
+
     if (o->replay && host_file_is_same(o->replay, path))
         return "the log";
-    for (unsigned i = 0; i < o->images; i++)
-        if (o->image[i].path && host_file_is_same(o->image[i].path, path))
-            return i ? "the initrd or a module" : "the kernel";
-    return NULL;
+    return image < 0 ? NULL : image ? "the initrd or a module" : "the kernel";
 }
 
 static int check_path(const struct options *o, const struct opt_chardev *c, const char *option,

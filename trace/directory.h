@@ -53,7 +53,7 @@ struct dir_entry {
     struct trace_node *nodes;
     u64 traced_lines; /* the nodes' lines together: most writes to such a page touch none of them */
     u64 *
-        read_pos; /* [participants]: where each released its read hold since the last write; 0: did not */
+        read_pos; /* [participants]: where each released its read hold since the last write; 0: no */
     u64 last_write_pos;
     u64 grant_pos; /* recorded run: where the writer got its hold; released there, it was never used */
     u64 claim;     /* ticket of the waiting instruction the object is kept for; 0: none */
@@ -221,6 +221,19 @@ static inline bool directory_traces_locked(const struct dir_entry *e, u64 gpa, u
     return e->traced_lines & directory_lines_of(gpa, size);
 }
 void directory_unite_lines_locked(struct dir_entry *e);
+/* Who waits for a release, and need not be told again. / Wake all of a set. */
+static inline pmask_t directory_take_waiters_locked(struct dir_entry *e)
+{
+    pmask_t who = e->waiters;
+
+    e->waiters = 0;
+    return who;
+}
+static inline void directory_wake(struct directory *d, pmask_t who)
+{
+    for (int i = -1; (i = pmask_next(who, i)) >= 0;)
+        participant_wake(d->who[i]);
+}
 extern const u8 directory_drop_of_kind[TRACE_KINDS];
 unsigned directory_kinds_with(const struct directory *d, unsigned semantics);
 void directory_remove_nodes_locked(struct dir_entry *e, unsigned id, unsigned kinds);

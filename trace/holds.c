@@ -185,7 +185,6 @@ static void log_edge(struct participant *p, unsigned source, u64 pos, u64 object
     if (source == p->id || p->stream->known[source] >= pos)
         return;
     journal_put(p->stream, JOURNAL_EDGE, p->position, source, pos, object, 0);
-    p->stat_transfers++;
 }
 
 /* p has what it wants: state, rights, edges. Entry locked. */
@@ -381,21 +380,6 @@ void hold_acquire(struct participant *p)
     }
 }
 
-static void wake_waiters(struct directory *d, pmask_t who)
-{
-    for (int i = -1; (i = pmask_next(who, i)) >= 0;)
-        participant_wake(d->who[i]);
-}
-
-/* Take and clear the entry's list of waiters. Locked. */
-static pmask_t take_waiters(struct dir_entry *e)
-{
-    pmask_t who = e->waiters;
-
-    e->waiters = 0;
-    return who;
-}
-
 void hold_retire(struct participant *p)
 {
     struct directory *d = p->dir;
@@ -410,10 +394,10 @@ void hold_retire(struct participant *p)
         pthread_mutex_lock(directory_lock_of(d, object));
         if (e->claim && e->claimer == p->id) {
             e->claim = 0;
-            who = take_waiters(e);
+            who = directory_take_waiters_locked(e);
         }
         pthread_mutex_unlock(directory_lock_of(d, object));
-        wake_waiters(d, who & ~PMASK(p->id));
+        directory_wake(d, who & ~PMASK(p->id));
     }
     p->n_claims = 0;
     atomic_store_explicit(&p->ticket, 0, memory_order_relaxed);
@@ -464,9 +448,9 @@ static bool serve(struct participant *p, struct participant *asker, bool now, u6
         pthread_mutex_unlock(&p->lock);
         atomic_fetch_add_explicit(&d->handshakes, 1, memory_order_relaxed);
     }
-    who = take_waiters(e);
+    who = directory_take_waiters_locked(e);
     pthread_mutex_unlock(directory_lock_of(d, object));
-    wake_waiters(d, (who | PMASK(asker->id)) & ~PMASK(p->id));
+    directory_wake(d, (who | PMASK(asker->id)) & ~PMASK(p->id));
     return true;
 }
 

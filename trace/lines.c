@@ -34,8 +34,8 @@ struct line_state {
     struct line line[LINES];
     _Atomic u32 alone; /* accesses in a row by the same participant */
     _Atomic u8 user;
-    u64 *
-        read_pos; /* [LINES][PARTICIPANTS_MAX], position behind the last read since the last write; 0: none */
+    /* [LINES][PARTICIPANTS_MAX], position behind the last read since the last write; 0: none. */
+    u64 *read_pos;
 };
 
 static u64 *readers_of(struct line_state *s, unsigned line)
@@ -204,8 +204,8 @@ bool lines_take(struct participant *p, u64 gpa, u32 size, bool write)
                 return false;
             }
             if (!try_lock(&s->line[i], p->id)) {
-                atomic_store_explicit(&s->alone, 0,
-                                      memory_order_relaxed); /* there is somebody else */
+                /* There is somebody else. */
+                atomic_store_explicit(&s->alone, 0, memory_order_relaxed);
                 directory_want(p, WANT_RETRY, 0, gpa, size);
                 return false;
             }

@@ -51,13 +51,6 @@ void participant_wake(struct participant *p)
     pthread_mutex_unlock(&p->lock);
 }
 
-/* Tell those who wait for our acknowledgement to look again: we are parked now. */
-static void wake_requesters(struct participant *p, pmask_t who)
-{
-    for (int i = -1; (i = pmask_next(who, i)) >= 0;)
-        participant_wake(p->dir->who[i]);
-}
-
 void participant_park(struct participant *p)
 {
     pmask_t who;
@@ -68,8 +61,8 @@ void participant_park(struct participant *p)
     who = p->requests;
     p->requests = 0;
     pthread_mutex_unlock(&p->lock);
-    if (who)
-        wake_requesters(p, who);
+    if (who) /* those who wait for our acknowledgement look again: we are parked now */
+        directory_wake(p->dir, who);
 }
 
 void participant_unpark(struct participant *p)
@@ -205,7 +198,7 @@ void participant_publish(struct participant *p)
         }
     set_watch_min(p);
     pthread_mutex_unlock(&p->lock);
-    wake_requesters(p, who);
+    directory_wake(p->dir, who);
 }
 
 void participant_end(struct participant *p)
@@ -218,7 +211,7 @@ void participant_end(struct participant *p)
         if (p->watch[i])
             who |= PMASK(i);
     pthread_mutex_unlock(&p->lock);
-    wake_requesters(p, who);
+    directory_wake(p->dir, who);
 }
 
 u64 journal_clock_ns(struct participant *p)

@@ -185,7 +185,7 @@ struct participant {
     void (*notify)(struct participant *p, const struct trace_event *ev);
     void *owner; /* struct vcpu or the agent */
 
-    u64 stat_transfers, stat_waits, stat_served, stat_serves;
+    u64 stat_waits;
 };
 
 /* Prepare p as number id. */

@@ -126,8 +126,7 @@ static void receive_within(struct participant *p)
     p->acked = p->posted;
     who = p->requests; /* stay: what they ask for is served at the boundary */
     pthread_mutex_unlock(&p->lock);
-    for (int i = -1; (i = pmask_next(who, i)) >= 0;)
-        participant_wake(p->dir->who[i]);
+    directory_wake(p->dir, who);
 }
 
 static void set_within(struct participant *p, bool within)
@@ -310,14 +309,6 @@ static pmask_t tell_kind(struct participant *p, struct dir_entry *e, unsigned ki
     return owed;
 }
 
-static pmask_t take_waiters(struct dir_entry *e)
-{
-    pmask_t who = e->waiters;
-
-    e->waiters = 0;
-    return who;
-}
-
 void trace_await_announcer_locked(struct participant *p, struct dir_entry *e, u64 object)
 {
     if (!trace_announced_by_other(e, p))
@@ -359,7 +350,7 @@ void trace_before_locked(struct participant *p, struct dir_entry *e,
 
     ev.before = true;
     for (;;) {
-        pmask_t owed = 0, who;
+        pmask_t owed = 0;
 
         for (unsigned k = 0; k < TRACE_KINDS; k++)
             if (kinds & 1u << k) {
@@ -375,9 +366,7 @@ void trace_before_locked(struct participant *p, struct dir_entry *e,
         await(p, owed, true);
         pthread_mutex_lock(directory_lock_of(d, object));
         e->announcing = 0;
-        who = take_waiters(e) & ~PMASK(p->id);
-        for (int i = -1; (i = pmask_next(who, i)) >= 0;)
-            participant_wake(d->who[i]);
+        directory_wake(d, directory_take_waiters_locked(e) & ~PMASK(p->id));
     }
 }
 
@@ -392,8 +381,7 @@ void trace_after_locked(struct participant *p, struct dir_entry *e, const struct
         pmask_t told = 0;
 
         if (before && (parties(e, k, about) & PMASK(p->id)) && done)
-            count_access(p, about->gpa >> 12,
-                         k); /* the actor's own derived structures: told by p->wrote */
+            count_access(p, about->gpa >> 12, k); /* its own derived structures: told by p->wrote */
         if (d->semantics[k] == TRACE_BRACKET)
             tell_kind(p, e, k, about, &told, true);
         else if (!before && done)

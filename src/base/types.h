@@ -28,6 +28,12 @@ typedef int64_t i64;
 
 /* Guest linear address: what segmentation yields and paging takes. */
 typedef u64 gla_t;
+/* Is it one that 48 bits of linear address can name? */
+static inline bool gla_is_canonical(gla_t a)
+{
+    return (u64)((i64)(a << 16) >> 16) == a;
+}
+
 /* Guest-physical address: what paging yields and the physical map takes. */
 typedef u64 gpa_t;
 

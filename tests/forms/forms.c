@@ -27,6 +27,7 @@
 
 #include "cpu/cpuid.h"
 #include "tests/forms/gen.h"
+#include "tests/lib/args.h"
 
 enum { REPORTS_MAX = 20, FIELDS_MAX = 4 };
 
@@ -211,25 +212,16 @@ static int work(u64 from, u64 to)
     return 0;
 }
 
-static u64 number(int argc, char **argv, const char *name, u64 otherwise)
-{
-    for (int i = 1; i + 1 < argc; i++) {
-        if (!strcmp(argv[i], name))
-            return strtoull(argv[i + 1], NULL, 0);
-    }
-    return otherwise;
-}
-
 int main(int argc, char **argv)
 {
     const char *level = getenv("LEVEL");
     u64 random = level && !strcmp(level, "all") ? 2000000 : 300000;
-    u64 count = number(argc, argv, "--count", FORM_SWEEP + random),
-        only = number(argc, argv, "--only", ~0ull);
+    u64 count = args_number(argc, argv, "--count", FORM_SWEEP + random),
+        only = args_number(argc, argv, "--only", ~0ull);
     int status;
     pid_t child;
 
-    seed = number(argc, argv, "--seed", 1);
+    seed = args_number(argc, argv, "--seed", 1);
     features = cpu_model_find("x86-64-v2")->features & flat_host_features();
     progress =
         mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

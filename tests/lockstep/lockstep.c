@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "cpu/decode.h"
+#include "tests/lib/args.h"
 #include "tests/lib/flat.h"
 #include "tests/lockstep/gen.h"
 
@@ -165,19 +166,11 @@ static void print_failure(const struct gen_program *p, u64 seed, unsigned items)
         print_difference(&outcomes[HOST], &outcomes[e], engine_names[e]);
 }
 
-static u64 number(int argc, char **argv, const char *name, u64 otherwise)
-{
-    for (int i = 1; i + 1 < argc; i++) {
-        if (!strcmp(argv[i], name))
-            return strtoull(argv[i + 1], NULL, 0);
-    }
-    return otherwise;
-}
-
 int main(int argc, char **argv)
 {
-    u64 seed = number(argc, argv, "--seed", 1), count = number(argc, argv, "--count", 20000);
-    unsigned items = (unsigned)number(argc, argv, "--items", 24), passed = 0, failed = 0;
+    u64 seed = args_number(argc, argv, "--seed", 1),
+        count = args_number(argc, argv, "--count", 20000);
+    unsigned items = (unsigned)args_number(argc, argv, "--items", 24), passed = 0, failed = 0;
     bool has_code32;
 
     if (items < 1 || items > GEN_ITEMS_MAX || !flat_create()) {
