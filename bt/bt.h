@@ -1,46 +1,46 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a translator has to provide. There is none yet, and nothing includes this header: it fixes the seam, so that the
- * interpreter keeps to it.
+ * The binary translator: blocks of micro-ops become x86-64 host code. docs/bt.md walks one through.
  *
- * The seam is the micro-op. A block (cpu/block.h) is entered by calling the function of its first micro-op, with the
- * block's length already charged to the budget. A translator compiles the same micro-ops to one function of that
- * type, which takes the first handler's place; the loop in cpu/run.c does not know the difference, and cpu/ never
- * includes this folder. Blocks stay derived structures of the vCPU that owns them: finding them, tracing their code pages,
- * comparing them with memory and chaining them remain the work of cpu/block.c.
- *
- * A compiled block keeps what the interpreter's handlers keep:
- *   - Micro-ops mean what their handlers do (cpu/uops.def names them); opcodes are never looked at. A `call` micro-op calls
- *     its helper. No instruction's meaning is written a second time.
- *   - Whatever can escape (a memory access, a helper) leaves by longjmp. Before it, every guest register, the flags in
- *     vcpu->cc, and vcpu->cur or the `where` argument of the accessor are up to date in memory for the instruction's
- *     beginning: unwinding to it is done by the caller.
- *   - Guest RAM is accessed through the soft TLB as mmu/mmu.h's inline accessors do, once per operand.
- *   - It leaves as the last handler does: vcpu->rip set, vcpu->taken telling which link to follow.
- *   - It counts nothing. Budget and stop request are looked at between blocks.
+ * It takes the place of the loop over blocks in cpu/run.c (vcpu->t.run) and shares everything around it: the block cache,
+ * boundaries, escapes. A block that was not translated, cannot be, or has to be given up half-way is interpreted, from the
+ * same micro-ops and the same state. cpu/ never includes this folder.
  */
 #ifndef BT_BT_H
 #define BT_BT_H
 
 #include <stddef.h>
+#include <stdio.h>
 
-#include "cpu/block.h"
-#include "cpu/uop.h"
+#include "src/base/types.h"
 
-/* The compiled code of one vCPU. */
-struct bt;
+struct vcpu;
 
-/* Room for `bytes` of host code, mapped writable at one address and executable at another. 0 or -ENOMEM. Main thread. */
-int bt_create(struct bt **t, size_t bytes);
-/* NULL is allowed. Nobody executes it any more. */
-void bt_destroy(struct bt *t);
+struct bt_options {
+    size_t size;        /* bytes of host code before all is thrown away and begun anew; 0: BT_SIZE_DEFAULT */
+    unsigned threshold; /* a block is interpreted so often before it is translated */
+    bool no_chain;      /* every block returns to the dispatcher */
+    bool count;         /* count the micro-ops that are not lowered, by how often they run */
+};
+#define BT_SIZE_DEFAULT (64u << 20)
+#define BT_SIZE_MIN (256u << 10)
+#define BT_THRESHOLD 3
 
-/* Compile the micro-ops of b, which is finished (lift_finish) and stays as it is. Returns the function to enter it
- * with, good until bt_empty(); NULL: no room, or not worth it, and b is interpreted as before. The owner's thread. */
-uop_fn *bt_compile(struct bt *t, const struct block *b);
+struct block;
+/* Translate the finished block b afresh, nothing else being translated, and run it once; v->rip is then where it went. For
+ * tests. May escape. */
+void bt_run_alone(struct vcpu *v, struct block *b);
 
-/* Give up everything that was compiled: called when the block cache empties its arena. The owner's thread, between
- * blocks. Losing the right to a code page needs no call: the block is not entered before it was compared with memory. */
-void bt_empty(struct bt *t);
+struct bt_stats {
+    u64 translated, host_bytes, emptied, entered, filled, interpreted, linked;
+};
+
+/* Let v run translated code. `o` stays. 0 or -errno. Main thread, before v runs. */
+int bt_create(struct vcpu *v, const struct bt_options *o);
+/* Nobody executes it any more. A vCPU without a translator is allowed. */
+void bt_destroy(struct vcpu *v);
+void bt_get_stats(const struct vcpu *v, struct bt_stats *s);
+/* How often each micro-op ran that has no lowering, added to counts[UOP_COUNT]. */
+void bt_get_unlowered(const struct vcpu *v, u64 *counts);
 
 #endif

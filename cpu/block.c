@@ -37,7 +37,9 @@ struct code_page {
     struct code_page *next;
     u64 gfn;
     u64 lines; /* traced */
-    u64 epoch; /* moves on when the trace is lost */
+    u64 epoch;    /* moves on when the trace is lost */
+    u64 verified; /* the epoch in which all its blocks were last compared with memory */
+    struct block *blocks;
 };
 
 struct jump {
@@ -131,6 +133,8 @@ static void empty_cache(struct vcpu *v)
 {
     struct block_cache *c = v->blocks;
 
+    if (v->t.all_gone)
+        v->t.all_gone(v);
     for (unsigned i = 0; i < c->n_pages; i++)
         if (c->pages[i].lines)
             directory_underive(&v->p, TRACE_CODE, c->pages[i].gfn);
@@ -152,7 +156,7 @@ static struct code_page *get_page(struct block_cache *c, u64 gfn)
         return p;
     p = &c->pages[c->n_pages++];
     p->gfn = gfn;
-    p->epoch = 1;
+    p->epoch = p->verified = 1;
     p->next = c->page[gfn % PAGES];
     c->page[gfn % PAGES] = p;
     return p;
@@ -298,15 +302,23 @@ static void insert(struct block_cache *c, struct block *b)
 
     b->hash_next = *at;
     *at = b;
+    b->page_next = b->page->blocks;
+    b->page->blocks = b;
 }
 
-static void discard(struct block_cache *c, struct block *b)
+static void discard(struct vcpu *v, struct block *b)
 {
-    struct block **at = &c->bucket[hash(b->gpa, b->rip, b->key)];
+    struct block **at = &v->blocks->bucket[hash(b->gpa, b->rip, b->key)];
 
     while (*at != b)
         at = &(*at)->hash_next;
     *at = b->hash_next;
+    for (at = &b->page->blocks; *at != b; at = &(*at)->page_next)
+        ;
+    *at = b->page_next;
+    b->gone = true;
+    if (v->t.block_gone)
+        v->t.block_gone(v, b);
 }
 
 /* ---- Finding ---------------------------------------------------------------------------------------------------- */
@@ -330,27 +342,43 @@ static void fetch_second(struct vcpu *v, gla_t lin, struct second_half *h, bool 
     trace_lines(v, h->page, h->code.gpa, 16);
 }
 
-/* Is block b, found by address, what memory holds now? Its lines get traced first. */
-static bool is_current(struct vcpu *v, struct block *b, const struct mmu_code *code, gla_t lin,
-                       bool *first)
+static unsigned in_first_page(const struct block *b)
+{
+    return MIN(b->len, 0x1000 - (unsigned)(b->gpa & 0xfff));
+}
+
+/* The trace on a page was lost, and one of its blocks is wanted: all are traced again and compared with memory, and those
+ * that differ go. So what chains lead to within a page is what memory holds once the page was entered. `host`: any byte of
+ * the page. */
+static void verify_page(struct vcpu *v, struct code_page *p, const u8 *host)
+{
+    const u8 *start = (const u8 *)((uintptr_t)host & ~(uintptr_t)0xfff);
+    struct block *b, *next;
+
+    for (b = p->blocks; b; b = b->page_next)
+        trace_lines(v, p, b->gpa, in_first_page(b));
+    for (b = p->blocks; b; b = next) {
+        next = b->page_next;
+        v->blocks->verified++;
+        if (!same_code(b->bytes, start + (b->gpa & 0xfff), in_first_page(b)))
+            discard(v, b);
+    }
+    p->verified = p->epoch;
+}
+
+/* Is the second half of block b what memory holds now? */
+static bool is_second_current(struct vcpu *v, struct block *b, gla_t lin, bool *first)
 {
     struct second_half h;
-    unsigned in_page = MIN(b->len, 0x1000 - (unsigned)(lin & 0xfff));
+    unsigned in_page = in_first_page(b);
 
-    trace_lines(v, b->page, b->gpa, in_page);
-    if (b->page2) {
-        fetch_second(v, lin, &h, first);
-        if (h.page != b->page2 || (b->epoch2 != h.page->epoch &&
-                                   !same_code(b->bytes + in_page, h.code.host, b->len - in_page)))
-            return false;
-        b->epoch2 = h.page->epoch;
-    }
-    if (b->epoch == b->page->epoch)
+    if (!b->page2)
         return true;
-    v->blocks->verified++;
-    if (!same_code(b->bytes, code->host, in_page))
+    fetch_second(v, lin, &h, first);
+    if (h.page != b->page2 || (b->epoch2 != h.page->epoch &&
+                               !same_code(b->bytes + in_page, h.code.host, b->len - in_page)))
         return false;
-    b->epoch = b->page->epoch;
+    b->epoch2 = h.page->epoch;
     return true;
 }
 
@@ -382,7 +410,6 @@ static struct block *make(struct vcpu *v, u32 key, const struct mmu_code *code, 
         b->epoch2 = h.page->epoch;
     }
     b->page = page;
-    b->epoch = page->epoch;
     insert(c, b);
     return b;
 }
@@ -407,22 +434,27 @@ static struct block *find_by_address(struct vcpu *v, u32 key, gla_t lin, const s
 {
     struct block_cache *c = v->blocks;
     struct mmu_code code = mmu_fetch(&v->mmu, lin, first);
+    struct code_page *page;
     struct block *b;
 
     if (!code.host)
         vcpu_raise(v, VEC_UD); /* nothing but RAM holds code */
     if (c->used > ARENA - (1 << 16) || c->n_pages > PAGE_RECORDS - 4)
         empty_cache(v);
+    page = find_page(c, code.gpa >> 12);
+    if (page && page->verified != page->epoch)
+        verify_page(v, page, code.host);
     b = j->lin == lin && j->key == key ? j->block : NULL;
-    if (b && b->gpa == code.gpa && b->rip == v->rip && is_current(v, b, &code, lin, first))
+    if (b && !b->gone && b->gpa == code.gpa && b->rip == v->rip &&
+        is_second_current(v, b, lin, first))
         return b;
     for (b = c->bucket[hash(code.gpa, v->rip, key)]; b; b = b->hash_next)
         if (b->gpa == code.gpa && b->rip == v->rip && b->key == key)
             break;
-    if (b && is_current(v, b, &code, lin, first))
+    if (b && is_second_current(v, b, lin, first))
         return b;
     if (b)
-        discard(c, b);
+        discard(v, b);
     return make(v, key, &code, lin, first);
 }
 

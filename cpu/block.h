@@ -26,9 +26,11 @@ enum {
     KEY_PE = 1 << 7,   /* protected mode (CR0.PE) */
     KEY_STEP = 1 << 8, /* one instruction only */
     KEY_USER = 1 << 9, /* CPL 3: fetched with user rights */
+    KEY_AC = 1 << 10,  /* supervisor accesses to user pages are allowed: EFLAGS.AC */
 };
 
 struct code_page;
+struct bt_block;
 
 struct block {
     u64 rip;  /* of the first instruction, relative to CS */
@@ -38,8 +40,11 @@ struct block {
     u16 n_insns, n_uops;
     u16 len;                        /* bytes */
     struct code_page *page, *page2; /* page2: NULL unless it crosses */
-    u64 epoch, epoch2;              /* of the pages when the bytes were last compared with memory */
-    struct block *hash_next;
+    u64 epoch2;                     /* of the second page when the bytes were last compared with memory */
+    struct block *hash_next, *page_next;
+    bool gone;            /* not what memory holds: never to be entered again */
+    u8 heat;              /* how often it was interpreted, until it is worth translating */
+    struct bt_block *bt;  /* its translation; NULL: none */
     struct block *link[2]; /* chained successors: fallthrough, taken */
     u64 link_gen[2];
     u8 *bytes; /* copy of the code, len bytes, after the micro-ops */

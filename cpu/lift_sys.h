@@ -49,8 +49,8 @@
     SYS(CLTS, sys_clts, EXIT, 0)                                                                   \
     SYS(CLI, sys_cli, NEXT, 0)                                                                     \
     SYS(STI, sys_sti, EXIT, 0)                                                                     \
-    SYS(CLAC, sys_clac, NEXT, 0)                                                                   \
-    SYS(STAC, sys_stac, NEXT, 0)                                                                   \
+    SYS(CLAC, sys_clac, EXIT, 0)                                                                   \
+    SYS(STAC, sys_stac, EXIT, 0)                                                                   \
     SYS(HLT, sys_hlt, EXIT, 0)                                                                     \
     SYS(MONITOR, sys_monitor, NEXT, 0)                                                             \
     SYS(MWAIT, sys_mwait, EXIT, 0)                                                                 \

@@ -130,14 +130,16 @@ _Noreturn void vcpu_raise_err(struct vcpu *v, enum vector vec, u32 error)
 
 /* ---- Executing ------------------------------------------------------------------------------------------------------ */
 
-static u32 run_key(const struct vcpu *v)
+u32 vcpu_run_key(const struct vcpu *v)
 {
-    return v->key | (v->cpl == 3 ? KEY_USER : 0);
+    return v->key | (v->cpl == 3                      ? v->mmu.align_check ? KEY_USER | KEY_AC : KEY_USER
+                     : v->mmu.index == MMU_SUPER_AC ? KEY_AC
+                                                    : 0);
 }
 
 /* A block that ends in something other than a direct branch may have changed the mode, CS or the interrupt flag. True: the
  * vCPU must look up. */
-static bool must_look(struct vcpu *v)
+bool vcpu_must_look(struct vcpu *v)
 {
     if (v->seg[SEG_CS].base != v->code_base || v->seg[SEG_CS].limit != v->code_limit) {
         v->code_base = v->seg[SEG_CS].base;
@@ -150,23 +152,37 @@ static bool must_look(struct vcpu *v)
 }
 
 /* Is the boundary reached? Nothing is fetched beyond it: what is due there comes first. */
-static bool is_due(const struct vcpu *v)
+bool vcpu_is_due(const struct vcpu *v)
 {
     return atomic_load_explicit(&v->p.budget.word, memory_order_relaxed) <= 0;
+}
+
+bool vcpu_charge(struct vcpu *v, const struct block *b)
+{
+    i64 word = atomic_load_explicit(&v->p.budget.word, memory_order_relaxed);
+
+    if (unlikely(word < b->n_insns))
+        return false;
+    set_left(v, (u32)word - b->n_insns);
+    return true;
+}
+
+void vcpu_stop_blocks(struct vcpu *v, const struct block *b, bool first)
+{
+    if (first)
+        mmu_fetch_abandon(&v->mmu);
+    v->need_single = first || left(v) < b->n_insns;
 }
 
 /* Blocks back to back until the budget ends or somebody wants attention. */
 static void run_blocks(struct vcpu *v)
 {
     bool first = false;
-    struct block *b = block_find(v, run_key(v), &first), *next;
+    struct block *b = block_find(v, vcpu_run_key(v), &first), *next;
 
     while (!first) {
-        i64 word = atomic_load_explicit(&v->p.budget.word, memory_order_relaxed);
-
-        if (unlikely(word < b->n_insns))
+        if (unlikely(!vcpu_charge(v, b)))
             break;
-        set_left(v, (u32)word - b->n_insns);
         v->blk = b;
         b->u[0].fn(v, b->u);
         v->blk = NULL;
@@ -178,24 +194,22 @@ static void run_blocks(struct vcpu *v)
                 b = b->link[t];
                 continue;
             }
-            if (is_due(v))
+            if (vcpu_is_due(v))
                 return;
             age = block_cache_age(v);
-            next = block_find(v, run_key(v), &first);
+            next = block_find(v, vcpu_run_key(v), &first);
             if (!first && block_cache_age(v) == age) { /* b is still there */
                 b->link[t] = next;
                 b->link_gen[t] = v->mmu.generation;
             }
             b = next;
         } else {
-            if (must_look(v) || is_due(v))
+            if (vcpu_must_look(v) || vcpu_is_due(v))
                 return;
-            b = block_find(v, run_key(v), &first);
+            b = block_find(v, vcpu_run_key(v), &first);
         }
     }
-    if (first)
-        mmu_fetch_abandon(&v->mmu);
-    v->need_single = first || left(v) < b->n_insns;
+    vcpu_stop_blocks(v, b, first);
 }
 
 /* One instruction, alone. */
@@ -210,7 +224,7 @@ static void run_one(struct vcpu *v)
     check_begin(v);
     v->mmu.careful = v->careful =
         !v->check || v->single; /* while checking, the first attempt is like one in a block */
-    b = block_find(v, run_key(v) | KEY_STEP, &first);
+    b = block_find(v, vcpu_run_key(v) | KEY_STEP, &first);
     set_left(v, left(v) - 1);
     v->blk = b;
     v->shadow = v->shadow_ss = false;
@@ -222,7 +236,7 @@ static void run_one(struct vcpu *v)
     lines_release(&v->p, true);
     if (stepped)
         debug_end_insn(v, cut_to_code(b, b->rip + b->len));
-    must_look(v);
+    vcpu_must_look(v);
 }
 
 /* The fault in v->exc, or a miss during its delivery. Returns what hold is to be waited for, if any. */
@@ -266,6 +280,8 @@ static enum escape execute(struct vcpu *v)
     if (why == ESCAPE_NONE) {
         if (v->single || v->shadow || (v->key & KEY_STEP) || v->env->step)
             run_one(v);
+        else if (v->t.run && !v->check)
+            v->t.run(v);
         else
             run_blocks(v);
         v->single = false;

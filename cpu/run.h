@@ -58,6 +58,20 @@ void vcpu_lapic_msr_write(struct vcpu *v, u32 index, u64 value);
 /* Run until env->stop or the end of the replay. The thread of vCPU v. */
 void vcpu_run(struct vcpu *v);
 
+/* ---- For an engine, which takes the place of the loop over blocks (vcpu->t.run). vCPU's thread. ---- */
+
+struct block;
+/* The key of the blocks that may be entered now. */
+u32 vcpu_run_key(const struct vcpu *v);
+/* A block ended in something other than a direct branch. True: back to the boundary. */
+bool vcpu_must_look(struct vcpu *v);
+/* Is the boundary due? Nothing may be fetched beyond it. */
+bool vcpu_is_due(const struct vcpu *v);
+/* Charge b's length to the budget. False: it does not cover it, or somebody wants attention. */
+bool vcpu_charge(struct vcpu *v, const struct block *b);
+/* The loop ends before b, which the budget does not cover or (first) which owes accessed bits. */
+void vcpu_stop_blocks(struct vcpu *v, const struct block *b, bool first);
+
 /* Kick v and wake it if it sleeps. Any thread. */
 void vcpu_poke(struct vcpu *v);
 

@@ -187,6 +187,30 @@ struct exception {
     u64 dr6; /* for #DB: bits to set in DR6 */
 };
 
+#define BT_PAGES 256
+#define BT_JUMPS 2048
+
+/* What translated code keeps of its own (bt/). It is derived, all of it: nothing here is the guest's. */
+struct translated {
+    struct bt *bt;          /* NULL: blocks are interpreted */
+    u64 saved[4];           /* operands from which flags can be made again */
+    const void *target;     /* of an indirect call that is under way */
+    u32 host_mxcsr;         /* C's */
+    bool xmm_live;          /* the host's vector registers and MXCSR hold the guest's */
+    u64 generation;         /* of the MMU, for which what follows holds */
+    u32 jump_tag;           /* of the entries of `jump` that hold now: mode and epoch */
+    u32 jump_epoch;
+    u32 page_id[BT_PAGES]; /* by linear page: the code page that may be entered there (0: none) */
+    struct {
+        u64 lin;
+        const void *code;
+        u32 tag;
+    } __attribute__((aligned(32))) jump[BT_JUMPS]; /* by linear address: where its translation is */
+    void (*run)(struct vcpu *v);
+    void (*block_gone)(struct vcpu *v, struct block *b); /* it is not what memory holds any more */
+    void (*all_gone)(struct vcpu *v);                    /* all blocks are going to be forgotten */
+};
+
 struct vcpu {
     struct participant p; /* first: a participant's owner is its vcpu */
 
@@ -268,7 +292,8 @@ struct vcpu {
     struct machine *machine;
     unsigned id;        /* vCPU number = initial APIC id */
     unsigned cpu_count; /* vCPUs in the machine, for CPUID */
-    struct mmu mmu;     /* last: it is large, and registers should have short offsets */
+    struct mmu mmu;     /* large: registers should have short offsets */
+    struct translated t; /* last */
 };
 
 static inline bool vcpu_is_pe(const struct vcpu *v)

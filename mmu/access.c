@@ -374,6 +374,25 @@ static void write_any(struct mmu *m, unsigned set, gla_t a, unsigned size, u64 v
     mmu_watch(m, a, size, MMU_WRITE);
 }
 
+bool mmu_fill(struct mmu *m, gla_t a, unsigned size, enum mmu_access access, const void *where)
+{
+    bool write = access & MMU_WRITE;
+    struct mmu_place at;
+
+    m->where = where;
+    m->stat_slow++;
+    if (m->check || m->watch_data)
+        return false;
+    do {
+        resolve(m, m->index, a, size, access, &at);
+        if (!at.host || !mmu_may_cache(m, &at) ||
+            (write && m->dir && !directory_may_write_plainly(m->p, at.w.gpa)))
+            return false;
+    } while (!mmu_settle(m, &at, write));
+    mmu_tlb_install(m, m->index, a, &at.w, at.host, true, write);
+    return true;
+}
+
 /* ---- The interface ---------------------------------------------------------------------------------------------- */
 
 u64 mmu_read_slow(struct mmu *m, gla_t a, unsigned size, const void *where)

@@ -143,6 +143,11 @@ static inline void mmu_probe(struct mmu *m, gla_t a, unsigned size, enum mmu_acc
     mmu_probe_slow(m, a, size, access, where);
 }
 
+/* Have the TLB grant plain accesses of the kind to [a, a+size), which lies in one page and is about to be accessed so and
+ * cannot fail otherwise: sets the accessed (dirty) bits of that access. False: such an access cannot be plain (a device, a
+ * traced or watched page), nothing was done. Escapes as the access would. vCPU's thread. */
+bool mmu_fill(struct mmu *m, gla_t a, unsigned size, enum mmu_access access, const void *where);
+
 /* Begin a read-modify-write of `size` (1, 2, 4, 8, 16) bytes: checks write permission first, returns where the
  * operand is (guest RAM itself, so host LOCK instructions are the guest's, or a copy). Nothing else is accessed until
  * mmu_rmw_end(). Under LOCK semantics use host locked instructions on the result. */

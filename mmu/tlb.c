@@ -7,7 +7,17 @@
 
 #include "mmu/internal.h"
 
-#define NO_TAG (~(u64)0)
+/* The tag of entry i that no access meets. Translated code subtracts the tag and looks whether the difference is the offset
+ * of an operand in a page, so it has to be far from every address that is looked up in the entry: the number of another
+ * one's page. All ones is far from all but the addresses 0 and ~0, which belong to the first and the last entry. */
+#define NO_TAG(i) ((i) == 0 || (i) == MMU_TLB_SIZE - 1 ? (u64)0x5000 : ~(u64)0)
+
+static void clear_set(struct tlb_entry *set)
+{
+    memset(set, 0xff, MMU_TLB_SIZE * sizeof(*set));
+    set[0].rtag = set[0].wtag = NO_TAG(0);
+    set[MMU_TLB_SIZE - 1].rtag = set[MMU_TLB_SIZE - 1].wtag = NO_TAG(MMU_TLB_SIZE - 1);
+}
 
 static void unlink_entry(struct mmu_private *pr, unsigned k, u64 gpa)
 {
@@ -28,7 +38,7 @@ void mmu_tlb_drop_entry(struct mmu *m, unsigned set, unsigned i)
 
     if (m->priv->origin[set * MMU_TLB_SIZE + i].used)
         unlink_entry(m->priv, set * MMU_TLB_SIZE + i, e->gpa);
-    e->rtag = e->wtag = NO_TAG;
+    e->rtag = e->wtag = NO_TAG(i);
 }
 
 void mmu_tlb_install(struct mmu *m, unsigned set, gla_t a, const struct walk *w, u8 *host,
@@ -43,8 +53,8 @@ void mmu_tlb_install(struct mmu *m, unsigned set, gla_t a, const struct walk *w,
 
     if (o->used)
         unlink_entry(pr, k, e->gpa);
-    e->rtag = read ? page : NO_TAG;
-    e->wtag = write ? page : NO_TAG;
+    e->rtag = read ? page : NO_TAG(i);
+    e->wtag = write ? page : NO_TAG(i);
     e->addend = (uintptr_t)host - (uintptr_t)a;
     e->gpa = gpa;
     *o = (struct tlb_origin){w->slot, *head, 0, true, w->global};
@@ -83,7 +93,7 @@ void mmu_tlb_flush(struct mmu *m)
     for (unsigned set = 0; set < MMU_INDEXES; set++) {
         if (!pr->filled[set])
             continue;
-        memset(m->sets[set], 0xff, sizeof(m->sets[set]));
+        clear_set(m->sets[set]);
         memset(&pr->origin[set * MMU_TLB_SIZE], 0, MMU_TLB_SIZE * sizeof(pr->origin[0]));
         pr->filled[set] = 0;
     }
@@ -129,8 +139,7 @@ void mmu_flush_page(struct mmu *m, gla_t a)
     for (unsigned set = 0; set < MMU_INDEXES; set++) {
         struct tlb_entry *e = &m->sets[set][mmu_tlb_slot(a)];
 
-        if ((e->rtag != NO_TAG && e->rtag >> 12 == page) ||
-            (e->wtag != NO_TAG && e->wtag >> 12 == page))
+        if (e->rtag == page << 12 || e->wtag == page << 12)
             mmu_tlb_drop_entry(m, set, mmu_tlb_slot(a));
     }
     for (unsigned user = 0; user < 2; user++)
@@ -154,7 +163,7 @@ void mmu_drop(struct mmu *m, u64 gfn, unsigned what)
             next = pr->origin[k - 1].next;
             if (e->gpa >> 12 != gfn)
                 continue;
-            e->wtag = NO_TAG;
+            e->wtag = NO_TAG(i);
             if (what & DROP_READ)
                 mmu_tlb_drop_entry(m, set, i);
         }

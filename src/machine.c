@@ -2,6 +2,7 @@
 /*
  * Building, running and ending a machine (see machine.h).
  */
+#include "bt/bt.h"
 #include "src/machine.h"
 
 #include <errno.h>
@@ -213,6 +214,7 @@ static int create_vcpus(struct machine *m)
 
         if (!v ||
             vcpu_create(v, i, &m->dir, journal_stream(&m->journal, i), &m->mem, model, &m->env) ||
+            (m->o->engine == OPT_ENGINE_BT && bt_create(v, &m->o->bt)) ||
             (m->dir.order && !v->p.rights))
             return -ENOMEM;
         if (m->o->check && check_start(v, m->o->check_one_in, m->env.step))
@@ -317,6 +319,7 @@ void machine_destroy(struct machine *m)
     for (unsigned i = 0; i < m->n_vcpus; i++) {
         if (!m->vcpu[i])
             continue;
+        bt_destroy(m->vcpu[i]);
         vcpu_destroy(m->vcpu[i]);
         memory_unmap(m->vcpu[i], sizeof(*m->vcpu[i]));
     }

@@ -13,6 +13,7 @@
 
 #include <stdio.h>
 
+#include "bt/bt.h"
 #include "src/base/types.h"
 #include "trace/directory.h"
 
@@ -26,7 +27,7 @@
 
 enum opt_sched { OPT_SCHED_PARALLEL, OPT_SCHED_SERIAL };
 enum opt_clock { OPT_CLOCK_HOST, OPT_CLOCK_ICOUNT };
-enum opt_engine { OPT_ENGINE_INTERP, OPT_ENGINE_STEP };
+enum opt_engine { OPT_ENGINE_BT, OPT_ENGINE_INTERP, OPT_ENGINE_STEP };
 enum opt_output { OPT_OUTPUT_NULL, OPT_OUTPUT_STDIO, OPT_OUTPUT_FILE };
 
 /* Where a port's output goes; stdio also brings input. */
@@ -60,6 +61,7 @@ struct options {
     enum opt_sched sched, recorded_sched;
     u64 quantum, recorded_quantum; /* instructions a turn, of OPT_SCHED_SERIAL */
     enum opt_engine engine;
+    struct bt_options bt;
     bool check;       /* debugging: abandoned instructions must leave no trace */
     u32 check_one_in; /* one check of a right in so many fails; 0: none */
     u64 icount_limit; /* stop after so many instructions of all vCPUs together; 0: no limit */

@@ -356,12 +356,14 @@ int opt_read_clock(struct options *o, const char *value, char *err, size_t err_s
 
 static int read_engine(struct options *o, const char *value, char *err, size_t err_size)
 {
-    if (!strcmp(value, "interp"))
+    if (!strcmp(value, "bt"))
+        o->engine = OPT_ENGINE_BT;
+    else if (!strcmp(value, "interp"))
         o->engine = OPT_ENGINE_INTERP;
     else if (!strcmp(value, "step"))
         o->engine = OPT_ENGINE_STEP;
     else
-        return wrong(err, err_size, "'%s' is unknown; it may be interp or step", value);
+        return wrong(err, err_size, "'%s' is unknown; it may be bt, interp or step", value);
     return 0;
 }
 
@@ -469,7 +471,7 @@ const struct opt_row opt_table[OPT_COUNT] = {
     [OPT_REPLAY] = {"replay", NULL, "LOG", false, "run again what LOG recorded", read_replay},
     [OPT_SCHED] = {"sched", NULL, "WHICH", false, "parallel, serial or serial:N (parallel)", opt_read_sched},
     [OPT_CLOCK] = {"clock", NULL, "WHICH", true, "guest time: host or icount (serial: icount)", opt_read_clock},
-    [OPT_ENGINE] = {"engine", NULL, "WHICH", false, "interp or step (interp)", read_engine},
+    [OPT_ENGINE] = {"engine", NULL, "WHICH", false, "bt, interp or step (bt)", read_engine},
     [OPT_TRACE_SEMANTICS] = {"trace-semantics", NULL, "KIND=SEM", false, "how holders of a memory trace are told", read_semantics},
     [OPT_ICOUNT_LIMIT] = {"icount-limit", NULL, "N", false, "end after N instructions, status 1", read_icount_limit},
     [OPT_STATS] = {"stats", NULL, NULL, false, "print counters at the end", read_stats},

@@ -333,6 +333,25 @@ enum write_grant directory_want_write(struct participant *p, u64 gpa, u32 size, 
     return grant;
 }
 
+bool directory_may_write_plainly(struct participant *p, u64 gpa)
+{
+    struct directory *d = p->dir;
+    u64 gfn = gpa >> 12;
+    struct dir_entry *e;
+    bool plain;
+
+    if (gfn >= d->n_pages)
+        return true;
+    e = &d->entries[gfn];
+    pthread_mutex_lock(directory_lock_of(d, gfn));
+    plain = (!d->order || (p->rights[gfn] & RIGHT_WRITE)) && !e->nodes && !claimed_by_other(e, p) &&
+            !e->announcing;
+    if (plain)
+        e->wcached |= PMASK(p->id);
+    pthread_mutex_unlock(directory_lock_of(d, gfn));
+    return plain;
+}
+
 bool directory_must_announce(struct participant *p, u64 gpa, u32 size)
 {
     struct trace_event about = about_write(p, gpa, size, 0, WRITE_IS_UPDATE);

@@ -152,6 +152,8 @@ enum write_how {
 /* p wants to write [gpa, gpa+size) within a page. Owner; may wait for consumers' acknowledgements. */
 enum write_grant directory_want_write(struct participant *p, u64 gpa, u32 size, u64 value,
                                       unsigned how);
+/* Would directory_want_write() say WRITE_FAST? Then the permission may be cached, as after that. Owner. */
+bool directory_may_write_plainly(struct participant *p, u64 gpa);
 /* Within a WRITE_LOCKED grant of a WRITE_IS_UPDATE: is somebody to be told before it takes effect? Then make it on a copy
  * and call directory_announce() with the result before it is stored. Owner. */
 bool directory_must_announce(struct participant *p, u64 gpa, u32 size);

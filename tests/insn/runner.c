@@ -24,8 +24,8 @@ struct insn_case {
 
 extern const struct insn_case __start_insn_cases[], __stop_insn_cases[];
 
-enum engine { HOST, BLOCKS, STEPS, ENGINES };
-static const char *const engine_names[] = {"host", "blocks", "steps"};
+enum engine { HOST, BLOCKS, STEPS, TRANSLATED, TRANSLATED_STEPS, ENGINES };
+static const char *const engine_names[] = {"host", "blocks", "steps", "translated", "translated steps"};
 static const char *const reg_names[] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
                                         "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
 
@@ -41,7 +41,8 @@ static int execute(const struct insn_case *c, enum engine e, struct flat_state *
     memcpy((void *)FLAT_CODE, c->code, (size_t)(c->end - c->code));
     if (e == HOST)
         return flat_run_host(s, code32);
-    return flat_run_guest(s, code32, e == STEPS ? 1 : 32, ~0ull);
+    flat_translate(e == TRANSLATED || e == TRANSLATED_STEPS);
+    return flat_run_guest(s, code32, e == STEPS || e == TRANSLATED_STEPS ? 1 : 32, ~0ull);
 }
 
 /* Prints what is wrong; true: nothing is. */

@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
+#include "bt/bt.h"
 #include "cpu/block.h"
 #include "cpu/decode.h"
 #include "cpu/exec.h"
@@ -133,6 +134,7 @@ u64 flat_host_features(void)
 static struct vcpu *vcpu;
 static struct physmem memory;
 static struct io_space io;
+static const struct bt_options translator = {.size = 1 << 20};
 
 static __attribute__((noreturn)) void escape(void *owner, enum mmu_escape why)
 {
@@ -172,7 +174,7 @@ bool flat_create(void)
     vcpu->mmu.escape = escape;
     vcpu->mmu.locate = locate;
     vcpu->mmu.owner = vcpu;
-    return mmu_create(&vcpu->mmu, &vcpu->p, &memory, &io) == 0;
+    return mmu_create(&vcpu->mmu, &vcpu->p, &memory, &io) == 0 && !bt_create(vcpu, &translator);
 }
 
 static void set_segment(struct segreg *s, u16 sel, u8 type, bool l)
@@ -251,7 +253,15 @@ static void build(struct vcpu *v, unsigned max_insns, u64 features)
     block.b.rip = v->rip;
     block.b.key = v->key | (max_insns == 1 ? KEY_STEP : 0);
     block.b.n_insns = (u16)n;
-    lift_finish(block.b.u, (unsigned)(l.out - block.b.u));
+    block.b.n_uops = (u16)(l.out - block.b.u);
+    lift_finish(block.b.u, block.b.n_uops);
+}
+
+static bool translating;
+
+void flat_translate(bool on)
+{
+    translating = on;
 }
 
 int flat_execute(unsigned blocks, unsigned max_insns, u64 features)
@@ -261,6 +271,14 @@ int flat_execute(unsigned blocks, unsigned max_insns, u64 features)
     if (!setjmp(v->escape)) {
         for (unsigned i = 0; i < blocks; i++) {
             build(v, max_insns, features);
+            if (translating && !v->mmu.align_check) {
+                block.b.key &= ~(u32)KEY_STEP;
+                block.b.key |= v->mmu.index == MMU_USER ? KEY_USER : 0;
+                block.b.page2 = NULL;
+                v->p.budget.left = 1u << 30;
+                bt_run_alone(v, &block.b);
+                continue;
+            }
             v->blk = &block.b;
             block.b.u->fn(v, block.b.u);
         }

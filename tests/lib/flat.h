@@ -34,6 +34,8 @@ bool flat_create(void);
 /* Run until an exception; returns its vector, state as at the faulting instruction. code32: 32-bit
  * code. Host: -1 if the host cannot run 32-bit code. */
 int flat_run_host(struct flat_state *s, bool code32);
+/* From here on flat_run_guest and flat_execute use the translator (or the interpreter again). */
+void flat_translate(bool on);
 /* Guest: blocks of at most `max_insns` instructions. features: bit per enum cpu_feature. */
 int flat_run_guest(struct flat_state *s, bool code32, unsigned max_insns, u64 features);
 /* For other modes: the vCPU itself (flat_create first; flat_set_mode gives the state of

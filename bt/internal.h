@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of the translator share.
+ *
+ *   code.c        memory for host code, writable at one address and executable at another
+ *   low.c         what the lowering knows of each micro-op: family, form, size (a table, from the families' lists)
+ *   flags.c       which flags of a block are wanted by whom, and how they are had back when a block is left
+ *   mem.c         guest addresses and the inline look-up in the soft TLB
+ *   lower_*.c     micro-ops to host instructions
+ *   translate.c   a block: its entry, its micro-ops in order, its exits, what lies out of line
+ *   stubs.c       code made once: entering and leaving, the slow path, loading and saving of vector registers
+ *   runtime.c     the dispatcher: finds, translates and chains blocks; slow paths end here
+ *
+ * Host registers: RBP holds &vcpu->r[0], so the guest registers that have no host register of their own lie at short
+ * displacements; RSP is the host's stack; RAX, RCX and RDX are free within a micro-op. The eleven others hold guest
+ * registers wherever translated code runs (bt_home).
+ */
+#ifndef BT_INTERNAL_H
+#define BT_INTERNAL_H
+
+#include <stddef.h>
+
+#include "bt/bt.h"
+#include "bt/emit.h"
+#include "cpu/block.h"
+#include "cpu/uops.h"
+#include "cpu/vcpu.h"
+
+/* ---- What is known of micro-ops (low.c) ---------------------------------------------------------------------------- */
+
+enum low_kind {
+    LOW_NONE, /* no lowering: the interpreter's routine is called */
+    LOW_ALU,
+    LOW_UNARY,
+    LOW_SHIFT,
+    LOW_DSHIFT,
+    LOW_BIT,
+    LOW_MOV,
+    LOW_MOVX,
+    LOW_JCC,
+    LOW_SET,
+    LOW_CMOV,
+    LOW_MUL,
+    LOW_IMUL,
+    LOW_BITS,
+    LOW_XCHG,
+    LOW_CMPXCHG,
+    LOW_XADD,
+    LOW_LOCK,
+    LOW_PUSH,
+    LOW_POP,
+    LOW_LEAVE,
+    LOW_CALL,
+    LOW_RET,
+    LOW_JMP,
+    LOW_LEA,
+    LOW_BSWAP,
+    LOW_NOP,
+    LOW_FLAG,
+    LOW_CWD,
+    LOW_END,
+    LOW_SSE,
+    LOW_HELPER, /* UOP_CALL: the helper is called directly */
+    LOW_LEAVES, /* no lowering, and the block ends in it */
+};
+
+/* Form of the operands. */
+enum low_form { FORM_NONE, FORM_R, FORM_M, FORM_RR, FORM_RI, FORM_RM, FORM_MR, FORM_MI, FORM_RC, FORM_MC, FORM_L };
+
+struct low {
+    u8 kind, form;
+    u8 op;       /* operation within the family; condition */
+    u8 size;     /* bytes */
+    u8 from;     /* bytes of the source of a widening move */
+    bool flags;  /* this twin writes flags */
+    u32 host;    /* LOW_SSE: the host's opcode */
+    u8 sse;      /* LOW_SSE: enum sse_shape */
+    bool aligned; /* LOW_SSE: the memory operand has to be */
+};
+
+extern struct low bt_low[UOP_COUNT];
+
+/* Order of the families' operations (uops_families.h). */
+enum { OP_ADD, OP_OR, OP_ADC, OP_SBB, OP_AND, OP_SUB, OP_XOR, OP_CMP, OP_TEST };
+enum { OP_INC, OP_DEC, OP_NEG, OP_NOT };
+enum { OP_ROL, OP_ROR, OP_RCL, OP_RCR, OP_SHL, OP_SHR, OP_SAR };
+
+/* ---- Places where translated code can be left ---------------------------------------------------------------------- */
+
+#define BT_PENDING_MAX 4
+
+/* Flags that were not stored, because they are wanted only if the block is left unexpectedly: made again then, from the
+ * operands of the micro-op that makes them. */
+struct bt_pending {
+    u8 uop;
+    i8 slot; /* where the destination's old value was saved (vcpu->t.saved); -1: it follows from the result */
+};
+
+/* A micro-op that may have to be done by the interpreter. */
+struct bt_point {
+    struct block *b;
+    u32 resume;      /* offset of the code that tries again; 0: there is none */
+    u16 uop;
+    u8 size, access; /* what to fill the TLB for: enum mmu_access; 0: do not try */
+    u8 n_pending;    /* flags that are not in vcpu->cc yet, in the order of their making */
+    struct bt_pending pending[BT_PENDING_MAX];
+};
+
+/* A direct branch out of a block. */
+struct bt_exit {
+    struct bt_block *from, *to;
+    struct bt_exit *next; /* of those that lead to `to` */
+    u8 *jump;             /* displacement of the jump that is patched */
+    u8 *id;               /* immediate of the page check that stands before it; NULL: same page */
+    const u8 *stub;
+    u64 rip;
+};
+
+/* A linear page of code as it is mapped and executed: what a branch into it has to find again. */
+struct bt_page {
+    u64 page, gfn;
+    u32 key, id;
+};
+
+struct bt_block {
+    struct block *b;
+    u8 *code;
+    struct bt_exit *in;
+    u32 page_id;
+    u16 page_slot;
+    u32 code_size;
+};
+
+/* ---- One translation ------------------------------------------------------------------------------------------------ */
+
+struct bt;
+
+#define BT_FORWARD_MAX 192
+/* Room that one block may take, and tables. */
+#define BT_BLOCK_MAX 32768
+#define BT_POINTS_MAX (1u << 20)
+#define BT_EXITS_MAX (1u << 19)
+#define BT_BLOCKS_MAX (1u << 18)
+#define BT_COPIES_MAX (1u << 17)
+#define BT_IDS (1u << 15)
+#define BT_JUMP_SHIFT 9
+
+struct trans {
+    struct emitter e;
+    struct bt *bt;
+    struct vcpu *v;
+    struct block *b;
+    struct bt_block *bb;
+    const struct uop *u; /* being lowered */
+    unsigned i;
+    u8 fate[BLOCK_UOPS_MAX]; /* enum flag_fate of the flags that micro-op i writes */
+    struct bt_pending pending[BT_PENDING_MAX];
+    u8 n_pending, next_slot;
+    u8 host_flags; /* UF_*: those of EFLAGS that are the guest's at this moment */
+    bool xmm;      /* the guest's vector registers are loaded */
+    struct {
+        u8 *jump; /* displacement that leads to the stub */
+        u32 point;
+    } forward[BT_FORWARD_MAX];
+    unsigned n_forward;
+    struct {
+        u8 *jump;
+        u32 exit;
+    } outs[12];
+    unsigned n_outs;
+    u8 *budget;
+};
+
+struct bt {
+    u8 *write; /* the code memory, writable */
+    ptrdiff_t to_exec; /* add this: the same, executable */
+    size_t size, used, fixed;
+    struct bt_point *points;
+    struct bt_exit *exits;
+    struct bt_block *blocks;
+    unsigned n_points, n_exits, n_blocks;
+    struct bt_page *pages; /* BT_IDS, by hash */
+    u32 n_pages;
+    const struct bt_options *options;
+    /* Code made once. */
+    const u8 *enter, *leave, *leave_saved, *slow, *call, *call_leave, *load_xmm, *save_xmm;
+    struct uop (*copies)[2];
+    unsigned n_copies;
+    u64 stat_entered, stat_translated, stat_interpreted, stat_filled, stat_linked, stat_emptied, stat_bytes;
+    u64 *stat_unlowered; /* by micro-op, if wanted */
+    struct trans trans;
+};
+
+/* The host register of a guest register, or -1: it lies in memory. */
+extern const i8 bt_home[UREG_COUNT];
+
+#define VCPU_AT(field) host_at(H_BP, (i32)offsetof(struct vcpu, field) - (i32)offsetof(struct vcpu, r))
+static inline struct host_mem bt_slot(unsigned g)
+{
+    return host_at(H_BP, (i32)g * 8);
+}
+
+/* low.c */
+void bt_low_init(void);
+void bt_low_init_sse(void);
+/* Is there a lowering for just this one? */
+bool bt_is_lowered(const struct uop *u);
+/* May it fault, miss or be left for the interpreter half-way? */
+static inline bool bt_is_pure(const struct uop *u)
+{
+    return uop_table[u->op].reads & UF_PURE;
+}
+
+/* flags.c */
+enum flag_fate {
+    FLAGS_DEAD,  /* nobody looks */
+    FLAGS_HOST,  /* only micro-ops close behind, which find them in EFLAGS */
+    FLAGS_AGAIN, /* nobody but an unexpected end: bt_pending, from the result */
+    FLAGS_SAVED, /* the same, from a saved operand */
+    FLAGS_STORE, /* they go to vcpu->cc */
+};
+void bt_flags_analyse(struct trans *t);
+/* Before the present micro-op's host instruction: saves the destination where its fate wants that. */
+void bt_flags_before(struct trans *t);
+/* Behind it. Which flags of EFLAGS are the guest's; those that are not in `good` are 0. Clobbers RAX, and more as
+ * enum flag_shape says. */
+enum flag_shape {
+    SHAPE_HOST,  /* all are the host's */
+    SHAPE_LOGIC, /* AF is 0 */
+    SHAPE_SHIFT1, /* the same, after a shift by 1 */
+    SHAPE_SHL,   /* OF = SF ^ CF, AF is 0; RCX and RDX are clobbered */
+    SHAPE_SHR,   /* OF and AF are 0 */
+};
+void bt_flags_after(struct trans *t, enum flag_shape shape);
+enum flag_fate bt_fate(const struct trans *t);
+/* Emit a test of a condition; returns the host's condition code that then tells it. */
+unsigned bt_condition(struct trans *t, unsigned cond);
+void bt_load_carry(struct trans *t);
+void bt_replace_carry(struct trans *t);
+void bt_recover_flags(struct vcpu *v, const struct bt_point *pt);
+bool bt_keeps_host_flags(const struct uop *u);
+
+/* mem.c */
+/* A point for the present micro-op; a jump to its stub is emitted on condition `cond` (< 0: always). */
+u32 bt_point(struct trans *t, unsigned size, unsigned access);
+void bt_slow_if(struct trans *t, int cond, u32 point);
+/* The host operand of the micro-op's memory operand, checked for `access`. Uses RAX, RCX, RDX; RDX is free afterwards. */
+struct host_mem bt_access(struct trans *t, unsigned size, unsigned access, bool fill);
+struct host_mem bt_access_aligned(struct trans *t, unsigned size, unsigned access);
+struct host_mem bt_access_at(struct trans *t, int reg, unsigned size, unsigned access, u32 point);
+bool bt_can_address(const struct uop *u);
+/* The offset part alone, into `to` (LEA); 8 bytes. */
+void bt_offset(struct trans *t, const struct uop *u, unsigned to, unsigned size);
+
+/* Registers: the value of guest register g in a host register: its own, or `tmp`, loaded. */
+int bt_use(struct trans *t, unsigned g, int tmp);
+/* An operand of 1..8 bytes by its number in the micro-op (a byte offset for 1): never flags, but for AH and its like. */
+int bt_use_operand(struct trans *t, unsigned n, unsigned size, int tmp);
+static inline bool bt_is_high(unsigned n, unsigned size)
+{
+    return size == 1 && (n & 7) == 1;
+}
+static inline unsigned bt_gpr(unsigned n, unsigned size)
+{
+    return size == 1 ? n >> 3 : n;
+}
+/* Store host register `from` into an operand (not a high byte). Touches no flags. */
+void bt_define(struct trans *t, unsigned n, unsigned size, int from);
+
+/* lower_*.c: false: not lowered, the interpreter's routine is to be called. Nothing has been emitted then. */
+bool bt_lower_int(struct trans *t, const struct low *l);
+bool bt_lower_flow(struct trans *t, const struct low *l);
+bool bt_lower_sse(struct trans *t, const struct low *l);
+void bt_lower_call(struct trans *t, bool leaves);
+void bt_exit_direct(struct trans *t, u64 rip);
+void bt_need_xmm(struct trans *t);
+
+/* translate.c */
+struct bt_block *bt_translate(struct bt *bt, struct vcpu *v, struct block *b);
+/* stubs.c */
+void bt_make_stubs(struct bt *bt);
+/* code.c */
+int bt_code_map(struct bt *bt, size_t size);
+void bt_code_unmap(struct bt *bt);
+static inline const void *bt_exec(const struct bt *bt, const u8 *at)
+{
+    return at + bt->to_exec;
+}
+
+/* What translated code returns to the dispatcher: kind in the low byte, a number above. */
+enum { LEFT_LINK, LEFT_JUMP, LEFT_BUDGET, LEFT_TAKEN };
+/* Called from stubs.c's code. */
+u64 bt_slow_path(struct vcpu *v, u32 point);
+
+#endif

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Lowering of what moves the stack pointer or ends a block.
+ *
+ * Direct branches are chained: an exit is a jump that first leads to a stub and is later patched to the target. Within a
+ * guest page it needs no check. Into another page it has one: the vCPU's right to enter the target's page, which is a
+ * number in vcpu->t.page_id that only a fetch puts there (bt/runtime.c). Indirect branches look the target up in
+ * vcpu->t.jump, by linear address, mode and MMU generation.
+ *
+ * A micro-op with two accesses may not have the TLB filled for the first while the second can still fail, so one that
+ * does not hit both entries is the interpreter's as a whole.
+ */
+#include "bt/internal.h"
+
+/* ---- Stack ---------------------------------------------------------------------------------------------------------- */
+
+/* The stack pointer `size` bytes down, in RCX, and the checked operand there. */
+static struct host_mem push_place(struct trans *t, unsigned size, bool fill)
+{
+    u32 point = bt_point(t, size, fill ? MMU_WRITE : 0);
+
+    emit_rm(&t->e, size == 8 ? 8 : 4, 0x8d | EMIT_FIXED, H_CX,
+            host_at((enum host_reg)bt_home[R_SP], -(i32)size));
+    return bt_access_at(t, H_CX, size, MMU_WRITE, point);
+}
+
+static void set_sp(struct trans *t, unsigned size)
+{
+    emit_rr(&t->e, size == 8 ? 8 : 4, 0x8b, (unsigned)bt_home[R_SP], H_CX);
+}
+
+static void add_sp(struct trans *t, unsigned size, i32 n)
+{
+    emit_rm(&t->e, size == 8 ? 8 : 4, 0x8d | EMIT_FIXED, (unsigned)bt_home[R_SP],
+            host_at((enum host_reg)bt_home[R_SP], n));
+}
+
+static void store_constant(struct trans *t, unsigned size, u64 x, struct host_mem m)
+{
+    if (size == 4 || x == (u64)(i64)(i32)x) {
+        emit_xm(&t->e, size, 0xc7, 0, m);
+        emit32(&t->e, (u32)x);
+    } else {
+        emit_mov_imm(&t->e, H_DX, x);
+        emit_rm(&t->e, size, 0x89, H_DX, m);
+    }
+}
+
+static void lower_push(struct trans *t, const struct low *l)
+{
+    struct emitter *e = &t->e;
+    struct host_mem m;
+
+    if (l->form == FORM_M) {
+        m = bt_access(t, l->size, MMU_READ, false);
+        emit_rm(e, l->size, 0x8b, H_DX, m);
+        emit_rm(e, 8, 0x89, H_DX, VCPU_AT(t.target));
+        m = push_place(t, l->size, false);
+        emit_rm(e, 8, 0x8b, H_DX, VCPU_AT(t.target));
+        emit_rm(e, l->size, 0x89, H_DX, m);
+    } else {
+        m = push_place(t, l->size, true);
+        if (l->form == FORM_RI)
+            store_constant(t, l->size, t->u->imm, m);
+        else
+            emit_rm(e, l->size, 0x89, (unsigned)bt_use(t, t->u->src, H_DX), m);
+    }
+    set_sp(t, l->size);
+}
+
+/* The checked operand that guest register `reg` points to. */
+static struct host_mem top(struct trans *t, unsigned reg, unsigned size, bool fill)
+{
+    u32 point = bt_point(t, size, fill ? MMU_READ : 0);
+
+    return bt_access_at(t, bt_home[reg], size, MMU_READ, point);
+}
+
+static void lower_pop(struct trans *t, const struct low *l)
+{
+    struct host_mem m = top(t, R_SP, l->size, true);
+    int home = bt_home[t->u->dst];
+    unsigned to = home >= 0 && home != bt_home[R_SP] ? (unsigned)home : H_DX;
+
+    emit_rm(&t->e, l->size, 0x8b, to, m);
+    add_sp(t, l->size, (i32)l->size);
+    if (to == H_DX)
+        bt_define(t, t->u->dst, 8, H_DX);
+}
+
+static void lower_leave(struct trans *t, const struct low *l)
+{
+    struct host_mem m = top(t, R_BP, l->size, true);
+
+    emit_rm(&t->e, l->size, 0x8b, H_DX, m);
+    emit_rm(&t->e, l->size == 8 ? 8 : 4, 0x8d | EMIT_FIXED, (unsigned)bt_home[R_SP],
+            host_at((enum host_reg)bt_home[R_BP], (i32)l->size));
+    bt_define(t, R_BP, 8, H_DX);
+}
+
+/* ---- Exits ---------------------------------------------------------------------------------------------------------- */
+
+/* Is `rip` in the page of the block, so that its mapping is the block's own? */
+static bool is_same_page(const struct block *b, u64 rip)
+{
+    return (b->gpa & 0xfff) + (rip - b->rip) < 0x1000;
+}
+
+static u32 new_exit(struct trans *t, u64 rip, u8 *jump, u8 *id)
+{
+    struct bt_exit *x = &t->bt->exits[t->bt->n_exits];
+
+    *x = (struct bt_exit){.from = t->bb, .jump = jump, .id = id, .rip = rip};
+    t->outs[t->n_outs].jump = jump;
+    t->outs[t->n_outs++].exit = t->bt->n_exits;
+    return t->bt->n_exits++;
+}
+
+/* What is patched later lies within one aligned word. */
+static void align_patch(struct emitter *e, unsigned before)
+{
+    while (((uintptr_t)e->p + before) & 3)
+        emit8(e, 0x90);
+}
+
+static unsigned page_slot(u64 rip)
+{
+    return (rip >> 12) % BT_PAGES;
+}
+
+void bt_exit_direct(struct trans *t, u64 rip)
+{
+    struct emitter *e = &t->e;
+    u8 *id = NULL;
+
+    if (!is_same_page(t->b, rip)) {
+        struct host_mem m = VCPU_AT(t.page_id);
+        u8 *jump;
+
+        m.disp += (i32)page_slot(rip) * 4;
+        align_patch(e, 6);
+        emit_xm(e, 4, 0x81, 7, m); /* CMP, with an immediate of 32 bits whatever its value */
+        id = e->p;
+        emit32(e, 0);
+        jump = emit_jcc(e, 5, NULL);
+        align_patch(e, 1);
+        new_exit(t, rip, emit_jmp(e, NULL), id);
+        t->outs[t->n_outs].jump = jump;
+        t->outs[t->n_outs].exit = t->outs[t->n_outs - 1].exit;
+        t->n_outs++;
+        return;
+    }
+    align_patch(e, 1);
+    new_exit(t, rip, emit_jmp(e, NULL), NULL);
+}
+
+/* Jcc: within the page the conditional jump itself is what is patched. */
+static void lower_jcc(struct trans *t, const struct low *l)
+{
+    const struct uop *u = t->u;
+    struct emitter *e = &t->e;
+    unsigned cond = bt_condition(t, l->op);
+
+    if (is_same_page(t->b, u->imm)) {
+        align_patch(e, 2);
+        new_exit(t, u->imm, emit_jcc(e, cond, NULL), NULL);
+        bt_exit_direct(t, u->imm2);
+    } else {
+        u8 *over = emit_jcc(e, cond ^ 1, NULL);
+
+        bt_exit_direct(t, u->imm);
+        emit_patch(over, e->p);
+        bt_exit_direct(t, u->imm2);
+    }
+}
+
+/* ---- Indirect branches ------------------------------------------------------------------------------------------------ */
+
+/* The target is in RDX (zero-extended), which is clobbered. Gives the operand that holds the code's address; goes to `point`
+ * where the table does not know it. */
+static struct host_mem look_up(struct trans *t, u32 point)
+{
+    struct emitter *e = &t->e;
+    struct host_mem lin = VCPU_AT(t.jump[0].lin), tag = VCPU_AT(t.jump[0].tag),
+                    code = VCPU_AT(t.jump[0].code);
+
+    _Static_assert(sizeof(((struct vcpu *)0)->t.jump[0]) == 32, "the index is shifted by 5");
+    emit_rr(e, 4, 0x8b, H_AX, H_DX);
+    emit_xr(e, 4, 0xc1, 5, H_AX);
+    emit8(e, BT_JUMP_SHIFT);
+    emit_rr(e, 4, 0x33, H_AX, H_DX);
+    emit_alu_ri(e, 4, 4, H_AX, BT_JUMPS - 1);
+    emit_xr(e, 4, 0xc1, 4, H_AX);
+    emit8(e, 5);
+    lin.index = tag.index = code.index = H_AX;
+    emit_rm(e, 8, 0x3b, H_DX, lin);
+    bt_slow_if(t, 5, point);
+    emit_rm(e, 4, 0x8b, H_DX, VCPU_AT(t.jump_tag));
+    emit_rm(e, 4, 0x3b, H_DX, tag);
+    bt_slow_if(t, 5, point);
+    t->host_flags = 0;
+    return code;
+}
+
+static void jump_through(struct trans *t, struct host_mem m)
+{
+    emit_xm(&t->e, 4, 0xff, 4, m);
+}
+
+/* The target of an indirect jump or call: into RDX. */
+static void load_target(struct trans *t, const struct low *l, unsigned size)
+{
+    if (l->form == FORM_M) {
+        struct host_mem m = bt_access(t, size, MMU_READ, t->u->op == UOP_JMP_M);
+
+        emit_rm(&t->e, size, 0x8b, H_DX, m);
+    } else {
+        int src = bt_use(t, t->u->src, H_DX);
+
+        emit_rr(&t->e, size, 0x8b, H_DX, (unsigned)src);
+    }
+}
+
+static void lower_call(struct trans *t, const struct low *l)
+{
+    const struct uop *u = t->u;
+    struct emitter *e = &t->e;
+    struct host_mem m;
+
+    if (l->form == FORM_RI) {
+        m = push_place(t, l->size, true);
+        store_constant(t, l->size, u->imm2, m);
+        set_sp(t, l->size);
+        bt_exit_direct(t, u->imm);
+        return;
+    }
+    load_target(t, l, l->size);
+    m = look_up(t, bt_point(t, 0, 0));
+    emit_rm(e, 8, 0x8b, H_AX, m);
+    emit_rm(e, 8, 0x89, H_AX, VCPU_AT(t.target));
+    m = push_place(t, l->size, l->form == FORM_R);
+    store_constant(t, l->size, u->imm2, m);
+    set_sp(t, l->size);
+    jump_through(t, VCPU_AT(t.target));
+}
+
+static void lower_ret(struct trans *t, const struct low *l)
+{
+    struct host_mem m = top(t, R_SP, l->size, true);
+
+    emit_rm(&t->e, l->size, 0x8b, H_DX, m);
+    m = look_up(t, bt_point(t, 0, 0));
+    add_sp(t, l->size, (i32)(l->size + t->u->imm));
+    jump_through(t, m);
+}
+
+static void lower_jmp(struct trans *t, const struct low *l)
+{
+    if (l->form == FORM_RI) {
+        bt_exit_direct(t, t->u->imm);
+        return;
+    }
+    load_target(t, l, t->u->osize);
+    jump_through(t, look_up(t, bt_point(t, 0, 0)));
+}
+
+bool bt_lower_flow(struct trans *t, const struct low *l)
+{
+    switch ((enum low_kind)l->kind) {
+    case LOW_PUSH: lower_push(t, l); break;
+    case LOW_POP: lower_pop(t, l); break;
+    case LOW_LEAVE: lower_leave(t, l); break;
+    case LOW_JCC: lower_jcc(t, l); break;
+    case LOW_CALL: lower_call(t, l); break;
+    case LOW_RET: lower_ret(t, l); break;
+    case LOW_JMP: lower_jmp(t, l); break;
+    case LOW_END: bt_exit_direct(t, t->u->imm); break;
+    default: return false;
+    }
+    return true;
+}
+
+/* ---- What is not lowered ---------------------------------------------------------------------------------------------- */
+
+static void stop_here(struct vcpu *v, const struct uop *u)
+{
+    (void)v;
+    (void)u;
+}
+
+/* The interpreter's routine or the helper does it. Its chain ends behind this micro-op: it gets a copy whose neighbour
+ * returns. */
+void bt_lower_call(struct trans *t, bool leaves)
+{
+    const struct uop *u = t->u;
+    struct bt *bt = t->bt;
+    struct emitter *e = &t->e;
+    uop_fn *fn = uop_table[u->op].fn;
+
+    if (bt_low[u->op].kind == LOW_HELPER) {
+        fn = u->helper;
+    } else if (!leaves) {
+        struct uop *copy = bt->copies[bt->n_copies++];
+
+        copy[0] = *u;
+        copy[0].fn = fn;
+        copy[1] = (struct uop){.fn = stop_here};
+        u = copy;
+    }
+    emit_mov_imm(e, H_DX, (u64)(uintptr_t)u);
+    emit_mov_imm(e, H_AX, (u64)(uintptr_t)fn);
+    emit_mov_imm(e, H_CX, (u64)(uintptr_t)t->b);
+    if (bt->stat_unlowered) {
+        /* Counted where it happens; the slot is a constant. */
+        struct host_mem count = host_at(H_AX, 0);
+
+        emit8(e, 0x50); /* PUSH RAX */
+        emit_mov_imm(e, H_AX, (u64)(uintptr_t)&bt->stat_unlowered[t->u->op]);
+        emit_xm(e, 8, 0xff, 0, count);
+        emit8(e, 0x58);
+    }
+    if (leaves) {
+        emit_jmp(e, bt->call_leave);
+    } else {
+        emit8(e, 0xe8);
+        emit32(e, (u32)(bt->call - (e->p + 4)));
+    }
+    t->host_flags = 0;
+    t->xmm = false;
+    t->n_pending = 0;
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Guest registers and guest memory in host code.
+ *
+ * A memory operand's linear address is looked up in the soft TLB in line: subtract the entry's tag from the address, and
+ * the difference is the offset in the page if the entry is the right one; one unsigned comparison with 4096 - size tells
+ * that, and that the operand does not cross the page's end. Then the host address is the linear one plus the entry's
+ * addend. What does not pass goes to a stub, which has the TLB filled and tries again, or has the interpreter do the rest
+ * of the block (bt/runtime.c). So whatever is out of the ordinary (devices, traced pages, crossings, faults) is the
+ * interpreter's, and nothing about it is said here.
+ *
+ * The set of entries follows from the block's key: user code has its own, and so has supervisor code with EFLAGS.AC.
+ */
+#include "bt/internal.h"
+#include "src/base/check.h"
+
+const i8 bt_home[UREG_COUNT] = {
+    [R_AX] = H_BX, [R_CX] = H_SI, [R_DX] = H_DI, [R_BX] = H_8,  [R_SP] = H_9,
+    [R_BP] = H_10, [R_SI] = H_11, [R_DI] = H_12, [8] = H_13,    [9] = H_14,
+    [10] = -1,     [11] = -1,     [12] = H_15,   [13] = -1,     [14] = -1,
+    [15] = -1,     [UREG_ZERO] = -1, [UREG_T0] = -1, [UREG_T1] = -1, [19] = -1,
+};
+
+/* ---- Registers ------------------------------------------------------------------------------------------------------ */
+
+int bt_use(struct trans *t, unsigned g, int tmp)
+{
+    if (bt_home[g] >= 0)
+        return bt_home[g];
+    emit_rm(&t->e, 8, 0x8b, (unsigned)tmp, bt_slot(g));
+    return tmp;
+}
+
+int bt_use_operand(struct trans *t, unsigned n, unsigned size, int tmp)
+{
+    unsigned g = bt_gpr(n, size);
+
+    if (!bt_is_high(n, size))
+        return bt_use(t, g, tmp);
+    if (bt_home[g] >= 0) {
+        emit_rr(&t->e, 4, 0x8b, (unsigned)tmp, (unsigned)bt_home[g]);
+        emit_xr(&t->e, 4, 0xc1, 5, (unsigned)tmp);
+        emit8(&t->e, 8);
+        t->host_flags = 0;
+    } else {
+        struct host_mem m = bt_slot(g);
+
+        m.disp++;
+        emit_rm(&t->e, 4, 0x0fb6 | EMIT_FIXED, (unsigned)tmp, m);
+    }
+    return tmp;
+}
+
+void bt_define(struct trans *t, unsigned n, unsigned size, int from)
+{
+    unsigned g = bt_gpr(n, size);
+    int home = bt_home[g];
+
+    CHECK(!bt_is_high(n, size));
+    if (home < 0) {
+        if (size == 4) { /* the upper half becomes 0, whatever `from` has there */
+            int tmp = from == H_AX || from == H_DX ? from : H_CX;
+
+            emit_rr(&t->e, 4, 0x8b, (unsigned)tmp, (unsigned)from);
+            from = tmp;
+            size = 8;
+        }
+        emit_rm(&t->e, size, 0x89, (unsigned)from, bt_slot(g));
+    } else if (home != from) {
+        emit_rr(&t->e, size, 0x8b, (unsigned)home, (unsigned)from);
+    } else if (size == 4) {
+        emit_rr(&t->e, 4, 0x8b, (unsigned)home, (unsigned)home);
+    }
+}
+
+/* ---- Addresses ------------------------------------------------------------------------------------------------------ */
+
+bool bt_can_address(const struct uop *u)
+{
+    if (u->seg == SEG_NONE || u->seg == SEG_FLAT32)
+        return true;
+    return (u->seg == SEG_FS || u->seg == SEG_GS) && u->asize == 8;
+}
+
+static bool is_flat(const struct uop *u)
+{
+    return u->seg == SEG_NONE || u->seg == SEG_FLAT32;
+}
+
+void bt_offset(struct trans *t, const struct uop *u, unsigned to, unsigned size)
+{
+    struct host_mem m = {H_NONE, H_NONE, u->shift, 0};
+    bool small = u->disp == (i32)u->disp;
+    struct emitter *e = &t->e;
+
+    if (u->base != UREG_ZERO)
+        m.base = (i8)bt_use(t, u->base, H_CX);
+    if (u->index != UREG_ZERO)
+        m.index = (i8)bt_use(t, u->index, H_DX);
+    if (small)
+        m.disp = (i32)u->disp;
+    if (m.base == H_NONE && m.index == H_NONE) {
+        emit_mov_imm(e, to, size == 4 ? (u32)u->disp : (u64)u->disp);
+        return;
+    }
+    if (m.index == H_NONE && (!small || !m.disp))
+        emit_rr(e, size, 0x8b, to, (unsigned)m.base);
+    else
+        emit_rm(e, size, 0x8d | EMIT_FIXED, to, m);
+    if (!small) {
+        emit_mov_imm(e, H_DX, (u64)u->disp);
+        emit_rr(e, size, 0x03, to, H_DX);
+        t->host_flags = 0;
+    }
+}
+
+/* The linear address of the micro-op's operand in a host register: RCX, or a guest register's own. */
+static int linear(struct trans *t)
+{
+    const struct uop *u = t->u;
+
+    if (u->seg == SEG_NONE && u->base != UREG_ZERO && u->index == UREG_ZERO && !u->disp)
+        return bt_use(t, u->base, H_CX);
+    bt_offset(t, u, H_CX, u->seg == SEG_FLAT32 ? 4 : 8);
+    if (!is_flat(u)) {
+        struct host_mem base = VCPU_AT(seg[0].base);
+
+        base.disp += (i32)(u->seg * sizeof(struct segreg));
+        emit_rm(&t->e, 8, 0x03, H_CX, base);
+    }
+    return H_CX;
+}
+
+/* ---- The look-up ---------------------------------------------------------------------------------------------------- */
+
+u32 bt_point(struct trans *t, unsigned size, unsigned access)
+{
+    struct bt *bt = t->bt;
+    struct bt_point *pt = &bt->points[bt->n_points];
+
+    *pt = (struct bt_point){.b = t->b,
+                            .uop = (u16)t->i,
+                            .size = (u8)size,
+                            .access = (u8)access,
+                            .n_pending = t->n_pending};
+    memcpy(pt->pending, t->pending, sizeof(pt->pending));
+    if (access)
+        pt->resume = (u32)(t->e.p - bt->write);
+    return bt->n_points++;
+}
+
+void bt_slow_if(struct trans *t, int cond, u32 point)
+{
+    u8 *at = cond < 0 ? emit_jmp(&t->e, NULL) : emit_jcc(&t->e, (unsigned)cond, NULL);
+
+    if (t->n_forward == BT_FORWARD_MAX) {
+        t->e.full = true;
+        return;
+    }
+    t->forward[t->n_forward].jump = at;
+    t->forward[t->n_forward++].point = point;
+}
+
+static i32 tlb_disp(const struct trans *t)
+{
+    unsigned set = t->b->key & KEY_USER ? MMU_USER : t->b->key & KEY_AC ? MMU_SUPER_AC : MMU_SUPER;
+
+    return (i32)(offsetof(struct vcpu, mmu.sets) + set * sizeof(t->v->mmu.sets[0])) -
+           (i32)offsetof(struct vcpu, r);
+}
+
+struct host_mem bt_access_at(struct trans *t, int reg, unsigned size, unsigned access, u32 point)
+{
+    i32 entry = tlb_disp(t);
+    i32 tag = entry + (i32)(access & MMU_WRITE ? offsetof(struct tlb_entry, wtag)
+                                               : offsetof(struct tlb_entry, rtag));
+    struct emitter *e = &t->e;
+
+    _Static_assert(sizeof(struct tlb_entry) == 32, "the index is shifted by 12 - 5");
+    emit_rr(e, 4, 0x8b, H_AX, (unsigned)reg);
+    emit_xr(e, 4, 0xc1, 5, H_AX);
+    emit8(e, 7);
+    emit_alu_ri(e, 4, 4, H_AX, (MMU_TLB_SIZE - 1) << 5);
+    emit_rr(e, 8, 0x8b, H_DX, (unsigned)reg);
+    emit_rm(e, 8, 0x2b, H_DX, (struct host_mem){H_BP, H_AX, 0, tag});
+    emit_alu_ri(e, 8, 7, H_DX, 0x1000 - size);
+    bt_slow_if(t, 7, point);
+    emit_rm(e, 8, 0x8b, H_AX,
+            (struct host_mem){H_BP, H_AX, 0, entry + (i32)offsetof(struct tlb_entry, addend)});
+    t->host_flags = 0;
+    return (struct host_mem){(i8)reg, H_AX, 0, 0};
+}
+
+/* An operand whose address is a constant: so is its place in the TLB. */
+static struct host_mem access_constant(struct trans *t, u64 a, unsigned size, unsigned access,
+                                       u32 point)
+{
+    i32 entry = tlb_disp(t) + (i32)((a >> 12) % MMU_TLB_SIZE * sizeof(struct tlb_entry));
+    struct emitter *e = &t->e;
+
+    if ((a & 0xfff) + size > 0x1000) {
+        t->bt->points[point].access = 0;
+        bt_slow_if(t, -1, point);
+    }
+    emit_mov_imm(e, H_CX, a & MMU_PAGE_MASK);
+    emit_rm(e, 8, 0x3b, H_CX,
+            host_at(H_BP, entry + (i32)(access & MMU_WRITE ? offsetof(struct tlb_entry, wtag)
+                                                           : offsetof(struct tlb_entry, rtag))));
+    bt_slow_if(t, 5, point);
+    emit_rm(e, 8, 0x8b, H_AX, host_at(H_BP, entry + (i32)offsetof(struct tlb_entry, addend)));
+    t->host_flags = 0;
+    return (struct host_mem){H_CX, H_AX, 0, (i32)(a & 0xfff)};
+}
+
+static bool is_constant(const struct uop *u)
+{
+    return is_flat(u) && u->base == UREG_ZERO && u->index == UREG_ZERO;
+}
+
+struct host_mem bt_access(struct trans *t, unsigned size, unsigned access, bool fill)
+{
+    const struct uop *u = t->u;
+    u32 point = bt_point(t, size, fill ? access : 0);
+
+    if (is_constant(u))
+        return access_constant(t, u->seg == SEG_FLAT32 ? (u32)u->disp : (u64)u->disp, size, access,
+                               point);
+    return bt_access_at(t, linear(t), size, access, point);
+}
+
+/* Misaligned: #GP before anything else about the address matters. */
+struct host_mem bt_access_aligned(struct trans *t, unsigned size, unsigned access)
+{
+    const struct uop *u = t->u;
+    u32 bad = bt_point(t, 0, 0);
+
+    if (is_constant(u)) {
+        if (u->disp & (size - 1))
+            bt_slow_if(t, -1, bad);
+    } else {
+        int reg = linear(t);
+
+        emit_xr(&t->e, 1, 0xf7, 0, (unsigned)reg);
+        emit8(&t->e, size - 1);
+        bt_slow_if(t, 5, bad);
+        t->host_flags = 0;
+        if (reg != H_CX)
+            return bt_access_at(t, reg, size, access, bt_point(t, size, access));
+    }
+    return bt_access(t, size, access, true);
+}

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The dispatcher. It finds the block at the present position, has it translated when it has run a few times, notes what
+ * branches to it may go straight to (jumps, page ids, chains), and enters it; whenever translated code does not know how
+ * to go on it comes back here and says why.
+ *
+ * What makes a direct branch into another page valid is the number in vcpu->t.page_id: it stands for "this linear page,
+ * mapped to that guest page, in this mode, whose blocks are what memory holds", is put there by the dispatcher alone, and
+ * is gone as soon as the MMU's generation moves on, as it does whenever a mapping of code or the right to enter it may
+ * have changed. Nothing of the kind can happen while translated code runs: what could cause it ends a block and comes
+ * back here.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "bt/internal.h"
+#include "cpu/address.h"
+#include "cpu/run.h"
+#include "src/base/memory.h"
+
+/* ---- Tables ----------------------------------------------------------------------------------------------------------- */
+
+/* Host code and all that leads to it is forgotten; the blocks stay. */
+static void empty(struct vcpu *v)
+{
+    struct bt *bt = v->t.bt;
+
+    for (unsigned i = 0; i < bt->n_blocks; i++)
+        if (bt->blocks[i].b)
+            bt->blocks[i].b->bt = NULL;
+    bt->n_points = bt->n_exits = bt->n_blocks = bt->n_copies = 0;
+    bt->used = bt->fixed;
+    memset(bt->pages, 0, BT_IDS * sizeof(*bt->pages));
+    bt->n_pages = 0;
+    memset(v->t.page_id, 0, sizeof(v->t.page_id));
+    memset(v->t.jump, 0, sizeof(v->t.jump));
+    bt->stat_emptied++;
+}
+
+/* The number of b's page as it is mapped now. 0: there is no room for another. */
+static u32 page_id(struct bt *bt, const struct block *b)
+{
+    u64 page = b->rip >> 12, gfn = b->gpa >> 12;
+    u32 i = (u32)((page * 0x9e3779b97f4a7c15u ^ gfn * 0xc2b2ae3d27d4eb4fu ^ b->key) >> 20);
+
+    for (;; i++) {
+        struct bt_page *p = &bt->pages[i % BT_IDS];
+
+        if (p->id && p->page == page && p->gfn == gfn && p->key == b->key)
+            return p->id;
+        if (p->id)
+            continue;
+        if (bt->n_pages >= BT_IDS / 2)
+            return 0;
+        *p = (struct bt_page){page, gfn, b->key, ++bt->n_pages};
+        return p->id;
+    }
+}
+
+static void unlink_exit(struct bt_exit *x)
+{
+    emit_patch(x->jump, x->stub);
+    if (x->id)
+        __atomic_store_n((u32 *)x->id, 0, __ATOMIC_RELEASE);
+    x->to = NULL;
+}
+
+/* Memory holds something else: nothing may lead to its translation. What the translation itself leads to is found in the
+ * lists of those blocks, and harmless. */
+static void block_gone(struct vcpu *v, struct block *b)
+{
+    struct bt_block *bb = b->bt;
+
+    (void)v;
+    if (!bb)
+        return;
+    for (struct bt_exit *x = bb->in; x; x = x->next)
+        unlink_exit(x);
+    bb->in = NULL;
+    bb->b = NULL;
+    b->bt = NULL;
+}
+
+static bool is_crossing(const struct block *b)
+{
+    return b->page2;
+}
+
+static void link_exit(struct bt *bt, struct bt_exit *x, struct bt_block *to)
+{
+    if (x->to || is_crossing(to->b) || bt->options->no_chain)
+        return;
+    if (x->id) {
+        if (!to->page_id)
+            return;
+        __atomic_store_n((u32 *)x->id, to->page_id, __ATOMIC_RELEASE);
+    }
+    emit_patch(x->jump, to->code);
+    x->to = to;
+    x->next = to->in;
+    to->in = x;
+    bt->stat_linked++;
+}
+
+/* ---- Slow paths ------------------------------------------------------------------------------------------------------- */
+
+static gla_t address_of(const struct vcpu *v, const struct uop *u, unsigned size)
+{
+    u64 a;
+
+    switch ((enum low_kind)bt_low[u->op].kind) {
+    case LOW_PUSH:
+    case LOW_CALL: a = v->r[R_SP] - size; break;
+    case LOW_POP:
+    case LOW_RET: a = v->r[R_SP]; break;
+    case LOW_LEAVE: a = v->r[R_BP]; break;
+    default:
+        a = vcpu_offset_raw(v, u);
+        if (u->seg == SEG_FLAT32)
+            return (u32)a;
+        return u->seg == SEG_NONE ? a : a + v->seg[u->seg].base;
+    }
+    return size == 8 ? a : (u32)a;
+}
+
+static bool filled(struct vcpu *v, const struct bt_point *pt, const struct uop *u)
+{
+    u64 generation = v->mmu.generation;
+    gla_t a = address_of(v, u, pt->size);
+
+    if ((a & 0xfff) + pt->size > 0x1000)
+        return false;
+    return mmu_fill(&v->mmu, a, pt->size, pt->access, u) && v->mmu.generation == generation;
+}
+
+/* Called by the stub `slow`, with the guest's registers in memory. Returns where to try again, or 0 when the interpreter
+ * has done the rest of the block. May escape. */
+u64 bt_slow_path(struct vcpu *v, u32 point)
+{
+    struct bt *bt = v->t.bt;
+    const struct bt_point *pt = &bt->points[point];
+    const struct uop *u = &pt->b->u[pt->uop];
+
+    v->blk = pt->b;
+    v->cur = u;
+    bt_recover_flags(v, pt);
+    if (pt->access && filled(v, pt, u)) {
+        bt->stat_filled++;
+        return (u64)(uintptr_t)bt_exec(bt, bt->write + pt->resume);
+    }
+    bt->stat_interpreted++;
+    u->fn(v, u);
+    return 0;
+}
+
+/* ---- The loop --------------------------------------------------------------------------------------------------------- */
+
+static bool is_worth(const struct bt *bt, struct block *b)
+{
+    if (!(b->key & KEY_FLAT) || (b->key & KEY_STEP) ||
+        (b->key & (KEY_USER | KEY_AC)) == (KEY_USER | KEY_AC)) /* alignment checks */
+        return false;
+    return b->heat >= bt->options->threshold || ++b->heat > bt->options->threshold;
+}
+
+static struct bt_block *translation(struct vcpu *v, struct block *b)
+{
+    struct bt *bt = v->t.bt;
+    u32 id;
+
+    if (b->bt || !is_worth(bt, b))
+        return b->bt;
+    id = page_id(bt, b);
+    b->bt = id ? bt_translate(bt, v, b) : NULL;
+    if (!b->bt) {
+        empty(v);
+        id = page_id(bt, b);
+        b->bt = bt_translate(bt, v, b);
+        if (!b->bt) {
+            b->heat = 0;
+            return NULL;
+        }
+    }
+    b->bt->page_id = id;
+    b->bt->page_slot = (u16)((b->rip >> 12) % BT_PAGES);
+    return b->bt;
+}
+
+/* What translated code believes is brought up to date. */
+static void follow_generation(struct vcpu *v)
+{
+    if (v->t.generation != v->mmu.generation) {
+        v->t.generation = v->mmu.generation;
+        memset(v->t.page_id, 0, sizeof(v->t.page_id));
+        v->t.jump_epoch = (v->t.jump_epoch + 1) % (1u << 21);
+        if (!v->t.jump_epoch)
+            memset(v->t.jump, 0, sizeof(v->t.jump));
+    }
+    v->t.jump_tag = vcpu_run_key(v) | v->t.jump_epoch << 11;
+}
+
+static void note_entry(struct vcpu *v, const struct bt_block *bb)
+{
+    u64 rip = bb->b->rip;
+    unsigned i = ((u32)rip >> BT_JUMP_SHIFT ^ (u32)rip) % BT_JUMPS;
+
+    if (!is_crossing(bb->b))
+        v->t.page_id[bb->page_slot] = bb->page_id;
+    v->t.jump[i].lin = rip;
+    v->t.jump[i].tag = v->t.jump_tag;
+    v->t.jump[i].code = bt_exec(v->t.bt, bb->code);
+}
+
+/* Interpret b. False: the budget does not cover it. */
+static bool interpret(struct vcpu *v, struct block *b)
+{
+    if (!vcpu_charge(v, b))
+        return false;
+    v->blk = b;
+    b->u[0].fn(v, b->u);
+    v->blk = NULL;
+    return true;
+}
+
+static u64 enter(struct vcpu *v, const struct bt_block *bb)
+{
+    struct bt *bt = v->t.bt;
+    u64 (*fn)(struct vcpu *, const void *) =
+        (u64(*)(struct vcpu *, const void *))(uintptr_t)bt_exec(bt, bt->enter);
+    u64 left;
+
+    bt->stat_entered++;
+    left = fn(v, bt_exec(bt, bb->code));
+    v->blk = NULL;
+    return left;
+}
+
+/* Run b, translated or not. Returns why it is over; *from: the exit that was taken, if a chain can start there. */
+static unsigned run_one_block(struct vcpu *v, struct block *b, struct bt_exit **from)
+{
+    struct bt *bt = v->t.bt;
+    u64 emptied = bt->stat_emptied;
+    struct bt_block *bb = translation(v, b);
+    u64 left;
+
+    follow_generation(v);
+    if (bb) {
+        if (*from && bt->stat_emptied == emptied)
+            link_exit(bt, *from, bb);
+        *from = NULL;
+        note_entry(v, bb);
+        left = enter(v, bb);
+        if ((left & 0xff) == LEFT_LINK) {
+            *from = &bt->exits[left >> 8];
+            v->rip = (*from)->rip;
+        } else if ((left & 0xff) == LEFT_BUDGET) {
+            v->rip = bt->blocks[left >> 8].b->rip;
+        }
+        return left & 0xff;
+    }
+    *from = NULL;
+    if (interpret(v, b))
+        return LEFT_TAKEN;
+    return LEFT_BUDGET;
+}
+
+void bt_run_alone(struct vcpu *v, struct block *b)
+{
+    struct bt *bt = v->t.bt;
+    u64 left;
+
+    bt->n_points = bt->n_exits = bt->n_blocks = bt->n_copies = 0;
+    bt->used = bt->fixed;
+    v->t.jump_tag = 1; /* nothing is known */
+    left = enter(v, bt_translate(bt, v, b));
+    if ((left & 0xff) == LEFT_LINK)
+        v->rip = bt->exits[left >> 8].rip;
+}
+
+static void run(struct vcpu *v)
+{
+    struct bt *bt = v->t.bt;
+    struct bt_exit *from = NULL;
+    bool first = false;
+    u64 emptied;
+    struct block *b = block_find(v, vcpu_run_key(v), &first);
+
+    while (!first) {
+        unsigned left = run_one_block(v, b, &from);
+
+        if (left == LEFT_BUDGET)
+            break;
+        if (left == LEFT_TAKEN && v->taken >= 2 && vcpu_must_look(v))
+            return;
+        if (vcpu_is_due(v))
+            return;
+        emptied = bt->stat_emptied;
+        b = block_find(v, vcpu_run_key(v), &first);
+        if (bt->stat_emptied != emptied)
+            from = NULL;
+    }
+    vcpu_stop_blocks(v, b, first);
+}
+
+/* ---- Lifetime --------------------------------------------------------------------------------------------------------- */
+
+static int make_tables(struct bt *bt)
+{
+    bt->points = memory_map_lazy(BT_POINTS_MAX * sizeof(*bt->points));
+    bt->exits = memory_map_lazy(BT_EXITS_MAX * sizeof(*bt->exits));
+    bt->blocks = memory_map_lazy(BT_BLOCKS_MAX * sizeof(*bt->blocks));
+    bt->copies = memory_map_lazy(BT_COPIES_MAX * sizeof(*bt->copies));
+    bt->pages = memory_map_lazy(BT_IDS * sizeof(*bt->pages));
+    if (!bt->points || !bt->exits || !bt->blocks || !bt->copies || !bt->pages)
+        return -ENOMEM;
+    if (bt->options->count) {
+        bt->stat_unlowered = calloc(UOP_COUNT, sizeof(*bt->stat_unlowered));
+        if (!bt->stat_unlowered)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+int bt_create(struct vcpu *v, const struct bt_options *o)
+{
+    struct bt *bt = calloc(1, sizeof(*bt));
+    int err;
+
+    if (!bt)
+        return -ENOMEM;
+    v->t.bt = bt;
+    bt->options = o;
+    bt_low_init();
+    err = make_tables(bt);
+    if (!err)
+        err = bt_code_map(bt, align_up(o->size ? o->size : BT_SIZE_DEFAULT, 4096));
+    if (err)
+        return err;
+    bt_make_stubs(bt);
+    v->t.host_mxcsr = 0x1f80;
+    v->t.run = run;
+    v->t.block_gone = block_gone;
+    v->t.all_gone = empty;
+    return 0;
+}
+
+void bt_destroy(struct vcpu *v)
+{
+    struct bt *bt = v->t.bt;
+
+    if (!bt)
+        return;
+    memory_unmap(bt->points, BT_POINTS_MAX * sizeof(*bt->points));
+    memory_unmap(bt->exits, BT_EXITS_MAX * sizeof(*bt->exits));
+    memory_unmap(bt->blocks, BT_BLOCKS_MAX * sizeof(*bt->blocks));
+    memory_unmap(bt->copies, BT_COPIES_MAX * sizeof(*bt->copies));
+    memory_unmap(bt->pages, BT_IDS * sizeof(*bt->pages));
+    bt_code_unmap(bt);
+    free(bt->stat_unlowered);
+    free(bt);
+    v->t = (struct translated){.bt = NULL};
+}
+
+void bt_get_stats(const struct vcpu *v, struct bt_stats *s)
+{
+    const struct bt *bt = v->t.bt;
+
+    memset(s, 0, sizeof(*s));
+    if (!bt)
+        return;
+    *s = (struct bt_stats){bt->stat_translated, bt->stat_bytes,       bt->stat_emptied, bt->stat_entered,
+                           bt->stat_filled,     bt->stat_interpreted, bt->stat_linked};
+}
+
+void bt_get_unlowered(const struct vcpu *v, u64 *counts)
+{
+    for (unsigned i = 0; v->t.bt && v->t.bt->stat_unlowered && i < UOP_COUNT; i++)
+        counts[i] += v->t.bt->stat_unlowered[i];
+}

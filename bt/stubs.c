@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Code that is made once, at the beginning of the code memory: what every block needs and what is too long to stand in
+ * each.
+ *
+ *   enter        uop-style call from C: loads the guest's registers, jumps to a block
+ *   leave        EAX says why: saves them, returns it to the dispatcher
+ *   slow         EAX is a point: asks bt_slow_path(), tries again or leaves
+ *   call         RAX(RCX block, RDX micro-op): a routine of the interpreter, with all registers in memory around it
+ *   call_leave   the same, and the block is over
+ *   load_xmm     vector registers and MXCSR; goes to `slow` where an exception is unmasked
+ *
+ * In translated code RSP is a multiple of 16.
+ */
+#include "bt/internal.h"
+
+static void move_registers(struct emitter *e, u32 opcode)
+{
+    for (unsigned g = 0; g < UREG_COUNT; g++)
+        if (bt_home[g] >= 0)
+            emit_rm(e, 8, opcode, (unsigned)bt_home[g], bt_slot(g));
+}
+
+static void move_xmm(struct emitter *e, u32 opcode)
+{
+    for (unsigned i = 0; i < 16; i++) {
+        struct host_mem m = VCPU_AT(fpu.xmm);
+
+        m.disp += (i32)i * 16;
+        emit_rm(e, 4, opcode | EMIT_FIXED, i, m);
+    }
+}
+
+static void emit_call(struct emitter *e, const u8 *to)
+{
+    emit8(e, 0xe8);
+    emit32(e, (u32)(to - (e->p + 4)));
+}
+
+static void set_live(struct emitter *e, unsigned live)
+{
+    emit_xm(e, 1, 0xc7, 0, VCPU_AT(t.xmm_live));
+    emit8(e, live);
+}
+
+/* If the vector registers are live: save them, and MXCSR, whose host value comes back. Touches no register but those. */
+static const u8 *make_save_xmm(struct emitter *e)
+{
+    const u8 *at = e->p;
+    u8 *over;
+
+    emit_xm(e, 1, 0x81, 7, VCPU_AT(t.xmm_live));
+    emit8(e, 0);
+    over = emit_jcc(e, 4, NULL);
+    move_xmm(e, 0x0f29);
+    emit_xm(e, 4, 0x0fae | EMIT_FIXED, 3, VCPU_AT(fpu.mxcsr));
+    emit_xm(e, 4, 0x0fae | EMIT_FIXED, 2, VCPU_AT(t.host_mxcsr));
+    set_live(e, 0);
+    emit_patch(over, e->p);
+    emit8(e, 0xc3);
+    return at;
+}
+
+static const u8 *make_load_xmm(struct emitter *e, const u8 *slow)
+{
+    const u8 *at = e->p;
+    u8 *bad;
+
+    emit_rm(e, 4, 0x8b, H_CX, VCPU_AT(fpu.mxcsr));
+    emit_xr(e, 4, 0xf7, 2, H_CX);
+    emit_xr(e, 4, 0xf7, 0, H_CX);
+    emit32(e, 0x1f80);
+    bad = emit_jcc(e, 5, NULL);
+    move_xmm(e, 0x0f28);
+    emit_xm(e, 4, 0x0fae | EMIT_FIXED, 2, VCPU_AT(fpu.mxcsr));
+    set_live(e, 1);
+    emit8(e, 0xc3);
+    emit_patch(bad, e->p);
+    emit_alu_ri(e, 8, 0, H_SP, 8);
+    emit_jmp(e, slow);
+    return at;
+}
+
+/* RDI = the vCPU. */
+static void emit_vcpu(struct emitter *e)
+{
+    emit_rm(e, 8, 0x8d | EMIT_FIXED, H_DI, host_at(H_BP, -(i32)offsetof(struct vcpu, r)));
+}
+
+static void emit_call_c(struct emitter *e, u64 fn)
+{
+    emit_mov_imm(e, H_AX, fn);
+    emit8(e, 0xff);
+    emit8(e, 0xd0);
+}
+
+static const u8 *make_slow(struct bt *bt, struct emitter *e)
+{
+    const u8 *at = e->p;
+    u8 *over, *leave;
+    const u8 *quiet;
+
+    emit_xm(e, 1, 0x81, 7, VCPU_AT(t.xmm_live));
+    emit8(e, 0);
+    over = emit_jcc(e, 5, NULL);
+    move_registers(e, 0x89);
+    emit_vcpu(e);
+    emit_rr(e, 4, 0x8b, H_SI, H_AX);
+    emit_call_c(e, (u64)(uintptr_t)bt_slow_path);
+    emit_rr(e, 8, 0x85, H_AX, H_AX);
+    leave = emit_jcc(e, 4, NULL);
+    quiet = e->p;
+    move_registers(e, 0x8b);
+    emit8(e, 0xff); /* JMP RAX */
+    emit8(e, 0xe0);
+
+    /* The same with live vector registers: C may use them. */
+    emit_patch(over, e->p);
+    emit_call(e, bt->save_xmm);
+    move_registers(e, 0x89);
+    emit_vcpu(e);
+    emit_rr(e, 4, 0x8b, H_SI, H_AX);
+    emit_call_c(e, (u64)(uintptr_t)bt_slow_path);
+    emit_rr(e, 8, 0x85, H_AX, H_AX);
+    over = emit_jcc(e, 4, NULL);
+    move_xmm(e, 0x0f28);
+    emit_xm(e, 4, 0x0fae | EMIT_FIXED, 2, VCPU_AT(fpu.mxcsr));
+    set_live(e, 1);
+    emit_jmp(e, quiet);
+
+    emit_patch(over, e->p);
+    emit_patch(leave, e->p);
+    emit_mov_imm(e, H_AX, LEFT_TAKEN);
+    emit_jmp(e, bt->leave_saved);
+    return at;
+}
+
+static void emit_routine(struct bt *bt, struct emitter *e)
+{
+    move_registers(e, 0x89);
+    emit_call(e, bt->save_xmm);
+    emit_rm(e, 8, 0x89, H_CX, VCPU_AT(blk));
+    emit_rm(e, 8, 0x89, H_DX, VCPU_AT(cur));
+    emit_rr(e, 8, 0x8b, H_SI, H_DX);
+    emit_vcpu(e);
+    emit8(e, 0xff);
+    emit8(e, 0xd0);
+}
+
+static const u8 saved[] = {H_BX, H_BP, H_12, H_13, H_14, H_15};
+
+static void emit_push(struct emitter *e, unsigned reg, u32 opcode)
+{
+    emit_opcode(e, 4, (opcode | (reg & 7)) | EMIT_FIXED, 0, 0, reg, false, false);
+}
+
+static void make_enter_and_leave(struct bt *bt, struct emitter *e)
+{
+    bt->enter = e->p;
+    for (unsigned i = 0; i < ARRAY_SIZE(saved); i++)
+        emit_push(e, saved[i], 0x50);
+    emit_alu_ri(e, 8, 5, H_SP, 8);
+    emit_rr(e, 8, 0x8b, H_AX, H_SI);
+    emit_rm(e, 8, 0x8d | EMIT_FIXED, H_BP, host_at(H_DI, (i32)offsetof(struct vcpu, r)));
+    move_registers(e, 0x8b);
+    emit8(e, 0xff);
+    emit8(e, 0xe0);
+
+    bt->leave = e->p;
+    move_registers(e, 0x89);
+    emit_call(e, bt->save_xmm);
+    bt->leave_saved = e->p;
+    emit_alu_ri(e, 8, 0, H_SP, 8);
+    for (unsigned i = ARRAY_SIZE(saved); i-- > 0;)
+        emit_push(e, saved[i], 0x58);
+    emit8(e, 0xc3);
+}
+
+void bt_make_stubs(struct bt *bt)
+{
+    struct emitter e = {bt->write, bt->write + bt->size, false};
+
+    bt->save_xmm = make_save_xmm(&e);
+    make_enter_and_leave(bt, &e);
+    bt->slow = make_slow(bt, &e);
+    bt->load_xmm = make_load_xmm(&e, bt->slow);
+
+    bt->call = e.p;
+    emit_alu_ri(&e, 8, 5, H_SP, 8);
+    emit_routine(bt, &e);
+    move_registers(&e, 0x8b);
+    emit_alu_ri(&e, 8, 0, H_SP, 8);
+    emit8(&e, 0xc3);
+
+    bt->call_leave = e.p;
+    emit_routine(bt, &e);
+    emit_mov_imm(&e, H_AX, LEFT_TAKEN);
+    emit_jmp(&e, bt->leave_saved);
+    bt->fixed = bt->used = align_up((size_t)(e.p - bt->write), 64);
+}
