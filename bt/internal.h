@@ -168,7 +168,7 @@ struct trans {
         u32 exit;
     } outs[12];
     unsigned n_outs;
-    u8 *budget;
+    u8 *budget[2];
 };
 
 struct bt {

@@ -137,7 +137,7 @@ void bt_exit_direct(struct trans *t, u64 rip)
         struct host_mem m = VCPU_AT(t.page_id);
         u8 *jump;
 
-        m.disp += (i32)page_slot(rip) * 4;
+        m.disp += (i32)((t->b->key & KEY_USER ? BT_PAGES : 0) + page_slot(rip)) * 4;
         align_patch(e, 6);
         emit_xm(e, 4, 0x81, 7, m); /* CMP, with an immediate of 32 bits whatever its value */
         id = e->p;

@@ -125,12 +125,12 @@ static gla_t address_of(const struct vcpu *v, const struct uop *u, unsigned size
 
 static bool filled(struct vcpu *v, const struct bt_point *pt, const struct uop *u)
 {
-    u64 generation = v->mmu.generation;
+    u64 generation = mmu_generation(&v->mmu);
     gla_t a = address_of(v, u, pt->size);
 
     if ((a & 0xfff) + pt->size > 0x1000)
         return false;
-    return mmu_fill(&v->mmu, a, pt->size, pt->access, u) && v->mmu.generation == generation;
+    return mmu_fill(&v->mmu, a, pt->size, pt->access, u) && mmu_generation(&v->mmu) == generation;
 }
 
 /* Called by the stub `slow`, with the guest's registers in memory. Returns where to try again, or 0 when the interpreter
@@ -189,14 +189,16 @@ static struct bt_block *translation(struct vcpu *v, struct block *b)
 /* What translated code believes is brought up to date. */
 static void follow_generation(struct vcpu *v)
 {
-    if (v->t.generation != v->mmu.generation) {
-        v->t.generation = v->mmu.generation;
-        memset(v->t.page_id, 0, sizeof(v->t.page_id));
-        v->t.jump_epoch = (v->t.jump_epoch + 1) % (1u << 21);
-        if (!v->t.jump_epoch)
+    unsigned user = v->mmu.index == MMU_USER;
+
+    if (v->t.generation[user] != v->mmu.generation[user]) {
+        v->t.generation[user] = v->mmu.generation[user];
+        memset(v->t.page_id[user], 0, sizeof(v->t.page_id[user]));
+        v->t.jump_epoch[user] = (v->t.jump_epoch[user] + 1) % (1u << 21);
+        if (!v->t.jump_epoch[user])
             memset(v->t.jump, 0, sizeof(v->t.jump));
     }
-    v->t.jump_tag = vcpu_run_key(v) | v->t.jump_epoch << 11;
+    v->t.jump_tag = vcpu_run_key(v) | v->t.jump_epoch[user] << 11;
 }
 
 static void note_entry(struct vcpu *v, const struct bt_block *bb)
@@ -205,7 +207,7 @@ static void note_entry(struct vcpu *v, const struct bt_block *bb)
     unsigned i = ((u32)rip >> BT_JUMP_SHIFT ^ (u32)rip) % BT_JUMPS;
 
     if (!is_crossing(bb->b))
-        v->t.page_id[bb->page_slot] = bb->page_id;
+        v->t.page_id[!!(bb->b->key & KEY_USER)][bb->page_slot] = bb->page_id;
     v->t.jump[i].lin = rip;
     v->t.jump[i].tag = v->t.jump_tag;
     v->t.jump[i].code = bt_exec(v->t.bt, bb->code);

@@ -5,15 +5,21 @@
  * length; from then on it runs to its end unless something goes wrong half-way.
  */
 #include "bt/internal.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
+
+/* The two halves of the budget's word are looked at apart: one load of both, right behind the store of one, would wait for
+ * that store to leave the store buffer. */
 static void emit_entry(struct trans *t)
 {
     struct emitter *e = &t->e;
-    unsigned n = t->b->n_insns;
 
-    emit_alu_mi(e, 8, 7, VCPU_AT(p.budget.word), n);
-    t->budget = emit_jcc(e, 12, NULL);
-    emit_alu_mi(e, 4, 5, VCPU_AT(p.budget.left), n);
+    emit_alu_mi(e, 4, 5, VCPU_AT(p.budget.left), t->b->n_insns);
+    t->budget[0] = emit_jcc(e, 2, NULL);
+    emit_alu_mi(e, 4, 7, VCPU_AT(p.budget.stop), 0);
+    t->budget[1] = emit_jcc(e, 5, NULL);
 }
 
 static void emit_out(struct trans *t, u32 number, u32 kind)
@@ -36,7 +42,9 @@ static void emit_out_of_line(struct trans *t)
         }
         emit_patch(t->outs[i].jump, x->stub);
     }
-    emit_patch(t->budget, e->p);
+    emit_patch(t->budget[0], e->p);
+    emit_patch(t->budget[1], e->p);
+    emit_alu_mi(e, 4, 0, VCPU_AT(p.budget.left), t->b->n_insns);
     emit_out(t, (u32)(t->bb - t->bt->blocks), LEFT_BUDGET);
     for (unsigned i = 0; i < t->n_forward; i++) {
         emit_patch(t->forward[i].jump, e->p);
@@ -91,6 +99,9 @@ struct bt_block *bt_translate(struct bt *bt, struct vcpu *v, struct block *b)
     }
     t->bb->code_size = (u32)(t->e.p - start);
     bt->used = align_up((size_t)(t->e.p - bt->write), 16);
+    static FILE *f;
+    if (!f && getenv("BTMAP")) { char n[64]; sprintf(n, "/tmp/perf-%d.map", getpid()); f = fopen(n, "a"); fprintf(f, "%lx %lx bt_stubs\n", (long)bt_exec(bt, bt->write), (long)bt->fixed);}
+    if (f) { fprintf(f, "%lx %x g_%lx_%d\n", (long)bt_exec(bt, start), t->bb->code_size, b->rip, b->n_insns); fflush(f); }
     bt->stat_translated++;
     bt->stat_bytes += t->bb->code_size;
     return t->bb;

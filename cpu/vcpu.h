@@ -187,7 +187,7 @@ struct exception {
     u64 dr6; /* for #DB: bits to set in DR6 */
 };
 
-#define BT_PAGES 256
+#define BT_PAGES 512
 #define BT_JUMPS 2048
 
 /* What translated code keeps of its own (bt/). It is derived, all of it: nothing here is the guest's. */
@@ -197,10 +197,10 @@ struct translated {
     const void *target;     /* of an indirect call that is under way */
     u32 host_mxcsr;         /* C's */
     bool xmm_live;          /* the host's vector registers and MXCSR hold the guest's */
-    u64 generation;         /* of the MMU, for which what follows holds */
+    u64 generation[2];      /* of the MMU, for which what follows holds; by privilege, as in struct mmu */
     u32 jump_tag;           /* of the entries of `jump` that hold now: mode and epoch */
-    u32 jump_epoch;
-    u32 page_id[BT_PAGES]; /* by linear page: the code page that may be entered there (0: none) */
+    u32 jump_epoch[2];
+    u32 page_id[2][BT_PAGES]; /* by linear page: the code page that may be entered there (0: none) */
     struct {
         u64 lin;
         const void *code;
