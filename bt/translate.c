@@ -5,10 +5,6 @@
  * length; from then on it runs to its end unless something goes wrong half-way.
  */
 #include "bt/internal.h"
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
 
 /* The two halves of the budget's word are looked at apart: one load of both, right behind the store of one, would wait for
  * that store to leave the store buffer. */
@@ -99,9 +95,6 @@ struct bt_block *bt_translate(struct bt *bt, struct vcpu *v, struct block *b)
     }
     t->bb->code_size = (u32)(t->e.p - start);
     bt->used = align_up((size_t)(t->e.p - bt->write), 16);
-    static FILE *f;
-    if (!f && getenv("BTMAP")) { char n[64]; sprintf(n, "/tmp/perf-%d.map", getpid()); f = fopen(n, "a"); fprintf(f, "%lx %lx bt_stubs\n", (long)bt_exec(bt, bt->write), (long)bt->fixed);}
-    if (f) { fprintf(f, "%lx %x g_%lx_%d\n", (long)bt_exec(bt, start), t->bb->code_size, b->rip, b->n_insns); fflush(f); }
     bt->stat_translated++;
     bt->stat_bytes += t->bb->code_size;
     return t->bb;

@@ -188,7 +188,7 @@ struct exception {
 };
 
 #define BT_PAGES 512
-#define BT_JUMPS 2048
+#define BT_JUMPS 8192
 
 /* What translated code keeps of its own (bt/). It is derived, all of it: nothing here is the guest's. */
 struct translated {

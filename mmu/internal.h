@@ -58,10 +58,12 @@ struct mmu_private {
     u16 filled[MMU_INDEXES][MMU_TLB_SIZE];
     unsigned n_filled[MMU_INDEXES];
     /* Regions of 2 MiB and of 1 GiB, hashed, that entries of large pages lie in: there INVLPG must look farther. */
-    u64 large, huge;
+    u64 large[16], huge;
     struct exec_entry exec[2][MMU_EXEC_SIZE];
     u64 exec_epoch[2]; /* by privilege: entries of an older one are gone */
-    bool exec_evicted[2]; /* an entry made room for another since the generation moved on */
+    /* Pages, hashed, whose entry made room for another since the generation moved on. */
+    u64 exec_evicted[2][16];
+    bool exec_moved[2];   /* something that the generation stands for has changed */
     bool exec_local;      /* there is an entry of supervisor code that is not global */
     struct mmu_table *table[MMU_TABLE_HASH];
     struct mmu_table *free_tables;
@@ -101,6 +103,8 @@ bool mmu_write_owed(struct mmu *m, const struct mmu_owed *o);
 void mmu_tlb_clear(struct mmu *m);
 /* An entry for a was made from a page of the walk's size. */
 void mmu_tlb_note_size(struct mmu *m, gla_t a, const struct walk *w);
+/* The entry of `page` makes room; it may still be relied upon. */
+void mmu_exec_note_evicted(struct mmu *m, unsigned user, u64 page);
 
 /* tables.c: have the slot's line traced, before the slot is read. 0 or -EAGAIN (noted). */
 int mmu_table_trace(struct mmu *m, u64 slot, unsigned size);

@@ -41,6 +41,12 @@ void mmu_tlb_drop_entry(struct mmu *m, unsigned set, unsigned i)
     e->rtag = e->wtag = NO_TAG(i);
 }
 
+/* User and kernel addresses never meet in one word of the map. */
+static unsigned region_of(gla_t a)
+{
+    return (unsigned)((a >> 21) % 512 + (a >> 63) * 512);
+}
+
 void mmu_tlb_note_size(struct mmu *m, gla_t a, const struct walk *w)
 {
     if (likely(w->page_size <= 4096))
@@ -48,9 +54,9 @@ void mmu_tlb_note_size(struct mmu *m, gla_t a, const struct walk *w)
     if (w->page_size > 4u << 20)
         m->priv->huge |= BIT((a >> 30) % 64);
     else if (w->page_size > 2u << 20)
-        m->priv->large |= 3ull << ((a >> 22) % 32 * 2);
+        m->priv->large[region_of(a) / 64] |= 3ull << (region_of(a) % 64 & 62);
     else
-        m->priv->large |= BIT((a >> 21) % 64);
+        m->priv->large[region_of(a) / 64] |= BIT(region_of(a) % 64);
 }
 
 void mmu_tlb_install(struct mmu *m, unsigned set, gla_t a, const struct walk *w, u8 *host,
@@ -78,23 +84,44 @@ void mmu_tlb_install(struct mmu *m, unsigned set, gla_t a, const struct walk *w,
     mmu_tlb_note_size(m, a, w);
 }
 
+static unsigned page_hash(u64 page)
+{
+    return (unsigned)(page * 0x9e3779b97f4a7c15u >> 54);
+}
+
+void mmu_exec_note_evicted(struct mmu *m, unsigned user, u64 page)
+{
+    unsigned h = page_hash(page);
+
+    m->priv->exec_evicted[user][h / 64] |= BIT(h % 64);
+}
+
 static void move_on(struct mmu *m, unsigned user)
 {
     m->generation[user]++;
-    m->priv->exec_evicted[user] = false;
+    memset(m->priv->exec_evicted[user], 0, sizeof(m->priv->exec_evicted[user]));
+    m->priv->exec_moved[user] = false;
 }
 
 static void drop_exec(struct mmu *m, unsigned user, unsigned i)
 {
     m->priv->exec[user][i].tag = 0;
-    m->priv->exec_evicted[user] = true; /* what was concluded from it has to go: code_may_have_moved() */
+    m->priv->exec_moved[user] = true;
 }
 
-/* Something changed. What has no entry now but may have had one since the generation moved on is concerned too. */
-static void code_may_have_moved(struct mmu *m)
+static bool has_evicted(const struct mmu *m, unsigned user)
+{
+    u64 any = 0;
+
+    for (unsigned i = 0; i < 16; i++)
+        any |= m->priv->exec_evicted[user][i];
+    return any;
+}
+
+static void settle_generations(struct mmu *m)
 {
     for (unsigned user = 0; user < 2; user++)
-        if (m->priv->exec_evicted[user])
+        if (m->priv->exec_moved[user])
             move_on(m, user);
 }
 
@@ -118,7 +145,10 @@ void mmu_tlb_drop_slot(struct mmu *m, u64 slot)
             for (unsigned i = low + c; i < MMU_EXEC_SIZE; i += step)
                 if ((m->priv->exec[user][i].slot & ~7ull) == (slot & ~7ull))
                     drop_exec(m, user, i);
-    code_may_have_moved(m);
+    /* What has no entry now may have had one from this slot. */
+    for (unsigned user = 0; user < 2; user++)
+        m->priv->exec_moved[user] |= has_evicted(m, user);
+    settle_generations(m);
 }
 
 /* Empty a set, but for global entries if `keep`. */
@@ -155,7 +185,8 @@ void mmu_tlb_flush(struct mmu *m)
         flush_set(m, set, false);
     flush_exec(m, 0);
     flush_exec(m, 1);
-    m->priv->large = m->priv->huge = 0;
+    memset(m->priv->large, 0, sizeof(m->priv->large));
+    m->priv->huge = 0;
     m->stat_flushes++;
     mmu_tables_forget(m);
 }
@@ -182,15 +213,20 @@ void mmu_flush_nonglobal(struct mmu *m)
 
 static void flush_entry(struct mmu *m, u64 page)
 {
+    unsigned h = page_hash(page & mask64(52));
+
     for (unsigned set = 0; set < MMU_INDEXES; set++) {
         struct tlb_entry *e = &m->sets[set][page % MMU_TLB_SIZE];
 
         if (e->rtag == page << 12 || e->wtag == page << 12)
             mmu_tlb_drop_entry(m, set, page % MMU_TLB_SIZE);
     }
-    for (unsigned user = 0; user < 2; user++)
+    for (unsigned user = 0; user < 2; user++) {
         if (m->priv->exec[user][page % MMU_EXEC_SIZE].tag == (page << 12 | 1))
             drop_exec(m, user, page % MMU_EXEC_SIZE);
+        if (m->priv->exec_evicted[user][h / 64] & BIT(h % 64))
+            m->priv->exec_moved[user] = true;
+    }
 }
 
 void mmu_flush_page(struct mmu *m, gla_t a)
@@ -199,7 +235,7 @@ void mmu_flush_page(struct mmu *m, gla_t a)
         mmu_tlb_flush(m);
         return;
     }
-    if (m->priv->large & BIT((a >> 21) % 64)) { /* 4 MiB: the largest that this can be */
+    if (m->priv->large[region_of(a) / 64] & BIT(region_of(a) % 64)) { /* 4 MiB: the largest that this can be */
         u64 first = a >> 22 << 10;
 
         for (u64 page = first; page < first + 1024; page++)
@@ -207,7 +243,7 @@ void mmu_flush_page(struct mmu *m, gla_t a)
     } else {
         flush_entry(m, a >> 12);
     }
-    code_may_have_moved(m);
+    settle_generations(m);
 }
 
 void mmu_drop(struct mmu *m, u64 gfn, unsigned what)
