@@ -397,7 +397,7 @@ static void print_mark(FILE *to, const struct trans *t, u32 at)
             fprintf(to, "  -- exit to %#" PRIx64 ", not chained\n", bt->exits[t->outs[i].exit].rip);
             break;
         }
-    if (leads_to(t, t->budget) == at)
+    if (leads_to(t, t->budget[0]) == at)
         fprintf(to, "  -- the budget is used up, or somebody asks for attention\n");
     for (unsigned i = 0; i < t->n_forward; i++)
         if (leads_to(t, t->forward[i].jump) == at) {
@@ -418,7 +418,7 @@ static u32 next_mark(const struct trans *t, u32 at)
         x = (u32)(t->bt->exits[t->outs[i].exit].stub - t->bb->code);
         next = x > at && x < next ? x : next;
     }
-    x = leads_to(t, t->budget);
+    x = leads_to(t, t->budget[0]);
     next = x > at && x < next ? x : next;
     for (unsigned i = 0; i < t->n_forward; i++) {
         x = leads_to(t, t->forward[i].jump);
