@@ -93,7 +93,7 @@ enum { OP_ROL, OP_ROR, OP_RCL, OP_RCR, OP_SHL, OP_SHR, OP_SAR };
 /* Flags that were not stored, because they are wanted only if the block is left unexpectedly: made again then, from the
  * operands of the micro-op that makes them. */
 struct bt_pending {
-    u8 uop;
+    const struct uop *u;
     i8 slot; /* where the destination's old value was saved (vcpu->t.saved); -1: it follows from the result */
 };
 
@@ -102,6 +102,7 @@ struct bt_point {
     struct block *b;
     u32 resume;      /* offset of the code that tries again; 0: there is none */
     u16 uop;
+    u16 refund;      /* instructions of the trace that come behind the block: charged, but not yet due */
     u8 size, access; /* what to fill the TLB for: enum mmu_access; 0: do not try */
     u8 n_pending;    /* flags that are not in vcpu->cc yet, in the order of their making */
     struct bt_pending pending[BT_PENDING_MAX];
@@ -123,8 +124,12 @@ struct bt_page {
     u32 key, id;
 };
 
+struct bt_trace;
+
 struct bt_block {
     struct block *b;
+    struct bt_trace *trace; /* it begins here, and is entered instead; NULL: none */
+    u8 samples;             /* how often the block was met when the budget was used up */
     u8 *code;
     struct bt_exit *in;
     u32 page_id;
@@ -136,7 +141,25 @@ struct bt_block {
 
 struct bt;
 
-#define BT_FORWARD_MAX 192
+#define BT_TRACE_BLOCKS 24
+#define BT_SEQ_MAX 240
+#define BT_TRACES_MAX (1u << 14)
+struct bt_trace {
+    struct bt_block *blocks[BT_TRACE_BLOCKS]; /* the first is the head */
+    unsigned n;
+    u8 *code;
+    bool gone;
+};
+/* What was executed since the head of a trace to be. */
+struct bt_recorder {
+    struct block *head;  /* NULL: nothing is recorded */
+    struct block *blocks[BT_TRACE_BLOCKS];
+    unsigned n, n_uops, waited;
+    u64 returns[8];
+    unsigned n_returns;
+};
+
+#define BT_FORWARD_MAX 512
 /* Room that one block may take, and tables. */
 #define BT_BLOCK_MAX 32768
 #define BT_POINTS_MAX (1u << 20)
@@ -154,7 +177,17 @@ struct trans {
     struct bt_block *bb;
     const struct uop *u; /* being lowered */
     unsigned i;
-    u8 fate[BLOCK_UOPS_MAX]; /* enum flag_fate of the flags that micro-op i writes */
+    /* The micro-ops: of one block, or of those of a trace in the order of their execution. */
+    const struct uop *seq[BT_SEQ_MAX + 1];
+    u8 of[BT_SEQ_MAX + 1]; /* index of their block */
+    struct block *blocks[BT_TRACE_BLOCKS];
+    u16 after[BT_TRACE_BLOCKS]; /* instructions of the blocks behind it */
+    unsigned n_seq, n_blocks, n_insns;
+    bool is_trace, loops;
+    u8 *loop_head;
+    u8 fate[BT_SEQ_MAX]; /* enum flag_fate of the flags that micro-op i writes */
+    bool exit_store;     /* flags are in EFLAGS alone: who leaves the trace here has to store them */
+    u8 exit_shape;
     struct bt_pending pending[BT_PENDING_MAX];
     u8 n_pending, next_slot;
     u8 host_flags; /* UF_*: those of EFLAGS that are the guest's at this moment */
@@ -167,10 +200,18 @@ struct trans {
     struct {
         u8 *jump;
         u32 exit;
-    } outs[12];
+    } outs[12 + 2 * BT_TRACE_BLOCKS];
     unsigned n_outs;
+    /* Branches out of a trace. */
+    struct {
+        u8 *jump;
+        u64 rip;
+        u8 shape, block;
+        bool store;
+    } side[BT_TRACE_BLOCKS];
+    unsigned n_side;
     u8 *budget[2];
-    u32 at[BLOCK_UOPS_MAX + 1]; /* where the host code of micro-op i begins, from the block's; then: what is out of line */
+    u32 at[BT_SEQ_MAX + 1]; /* where the host code of micro-op i begins, from the block's; then: what is out of line */
 };
 
 struct bt {
@@ -196,6 +237,10 @@ struct bt {
     struct bt_profile *profile;
     struct bt_symbols *symbols;
     struct trans trans;
+    struct bt_trace *traces; /* BT_TRACES_MAX */
+    unsigned n_traces;
+    struct bt_recorder recorder;
+    u64 stat_traces, stat_loops;
 };
 
 /* The host register of a guest register, or -1: it lies in memory. */
@@ -239,6 +284,7 @@ enum flag_shape {
     SHAPE_SHR,   /* OF and AF are 0 */
 };
 void bt_flags_after(struct trans *t, enum flag_shape shape);
+void bt_flags_store(struct trans *t, enum flag_shape shape);
 enum flag_fate bt_fate(const struct trans *t);
 /* Emit a test of a condition; returns the host's condition code that then tells it. */
 unsigned bt_condition(struct trans *t, unsigned cond);
@@ -284,6 +330,34 @@ void bt_need_xmm(struct trans *t);
 
 /* translate.c */
 struct bt_block *bt_translate(struct bt *bt, struct vcpu *v, struct block *b);
+bool bt_has_room(const struct bt *bt);
+void bt_begin(struct bt *bt, struct vcpu *v, struct bt_block *bb);
+void bt_add_block(struct trans *t, struct block *b);
+void bt_add_uop(struct trans *t, const struct uop *u); /* of the block added last */
+u8 *bt_finish(struct trans *t);
+
+/* trace.c */
+/* The budget was used up at bb, as it is most often where most instructions are executed. */
+void bt_sample(struct bt *bt, struct bt_block *bb);
+/* While something is recorded: b is going to be executed. False: nothing is any more. */
+bool bt_record(struct vcpu *v, struct block *b);
+/* A block of traces is not what memory holds any more. */
+void bt_traces_gone(struct vcpu *v, struct bt_block *bb);
+void bt_trace_entry(struct trans *t);
+/* Where bb is entered. */
+static inline u8 *bt_entry_of(const struct bt_block *bb)
+{
+    return bb->trace ? bb->trace->code : bb->code;
+}
+/* The number of the code page that may be entered at rip's page. */
+static inline struct host_mem bt_page_slot(const struct trans *t, u64 rip)
+{
+    struct host_mem m = VCPU_AT(t.page_id);
+
+    m.disp += (i32)((t->b->key & KEY_USER ? BT_PAGES : 0) + (rip >> 12) % BT_PAGES) * 4;
+    return m;
+}
+bool bt_lower_within(struct trans *t, const struct low *l);
 /* stubs.c */
 void bt_make_stubs(struct bt *bt);
 /* What `enter` pushes, in this order; then RSP goes down by another 8. */

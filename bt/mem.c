@@ -139,7 +139,8 @@ u32 bt_point(struct trans *t, unsigned size, unsigned access)
     struct bt_point *pt = &bt->points[bt->n_points];
 
     *pt = (struct bt_point){.b = t->b,
-                            .uop = (u16)t->i,
+                            .uop = (u16)(t->u - t->b->u),
+                            .refund = t->after[t->of[t->i]],
                             .size = (u8)size,
                             .access = (u8)access,
                             .n_pending = t->n_pending};

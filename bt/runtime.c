@@ -28,7 +28,8 @@ static void empty(struct vcpu *v)
     for (unsigned i = 0; i < bt->n_blocks; i++)
         if (bt->blocks[i].b)
             bt->blocks[i].b->bt = NULL;
-    bt->n_points = bt->n_exits = bt->n_blocks = bt->n_copies = 0;
+    bt->n_points = bt->n_exits = bt->n_blocks = bt->n_copies = bt->n_traces = 0;
+    bt->recorder.head = NULL;
     bt->used = bt->fixed;
     memset(bt->pages, 0, BT_IDS * sizeof(*bt->pages));
     bt->n_pages = 0;
@@ -72,9 +73,9 @@ static void block_gone(struct vcpu *v, struct block *b)
 {
     struct bt_block *bb = b->bt;
 
-    (void)v;
     if (!bb)
         return;
+    bt_traces_gone(v, bb);
     for (struct bt_exit *x = bb->in; x; x = x->next)
         unlink_exit(x);
     bb->in = NULL;
@@ -96,7 +97,7 @@ static void link_exit(struct bt *bt, struct bt_exit *x, struct bt_block *to)
             return;
         __atomic_store_n((u32 *)x->id, to->page_id, __ATOMIC_RELEASE);
     }
-    emit_patch(x->jump, to->code);
+    emit_patch(x->jump, bt_entry_of(to));
     x->to = to;
     x->next = to->in;
     to->in = x;
@@ -144,9 +145,11 @@ u64 bt_slow_path(struct vcpu *v, u32 point)
 
     v->blk = pt->b;
     v->cur = u;
+    vcpu_refund(v, pt->refund);
     bt_recover_flags(v, pt);
     if (pt->access && filled(v, pt, u)) {
         bt->stat_filled++;
+        vcpu_refund(v, -(i32)pt->refund);
         return (u64)(uintptr_t)bt_exec(bt, bt->write + pt->resume);
     }
     bt->stat_interpreted++;
@@ -212,7 +215,7 @@ static void note_entry(struct vcpu *v, const struct bt_block *bb)
         v->t.page_id[!!(bb->b->key & KEY_USER)][bb->page_slot] = bb->page_id;
     v->t.jump[i].lin = rip;
     v->t.jump[i].tag = v->t.jump_tag;
-    v->t.jump[i].code = bt_exec(v->t.bt, bb->code);
+    v->t.jump[i].code = bt_exec(v->t.bt, bt_entry_of(bb));
 }
 
 /* Interpret b. False: the budget does not cover it. */
@@ -234,7 +237,7 @@ static u64 enter(struct vcpu *v, const struct bt_block *bb)
     u64 left;
 
     bt->stat_entered++;
-    left = fn(v, bt_exec(bt, bb->code));
+    left = fn(v, bt_exec(bt, bt_entry_of(bb)));
     v->blk = NULL;
     return left;
 }
@@ -248,6 +251,8 @@ static unsigned run_one_block(struct vcpu *v, struct block *b, struct bt_exit **
     u64 left;
 
     follow_generation(v);
+    if (unlikely(bt->recorder.head) && bt_record(v, b))
+        bb = NULL;
     if (bb) {
         if (*from && bt->stat_emptied == emptied)
             link_exit(bt, *from, bb);
@@ -259,6 +264,7 @@ static unsigned run_one_block(struct vcpu *v, struct block *b, struct bt_exit **
             v->rip = (*from)->rip;
         } else if ((left & 0xff) == LEFT_BUDGET) {
             v->rip = bt->blocks[left >> 8].b->rip;
+            bt_sample(bt, &bt->blocks[left >> 8]);
         }
         return left & 0xff;
     }
@@ -315,7 +321,8 @@ static int make_tables(struct bt *bt)
     bt->blocks = memory_map_lazy(BT_BLOCKS_MAX * sizeof(*bt->blocks));
     bt->copies = memory_map_lazy(BT_COPIES_MAX * sizeof(*bt->copies));
     bt->pages = memory_map_lazy(BT_IDS * sizeof(*bt->pages));
-    if (!bt->points || !bt->exits || !bt->blocks || !bt->copies || !bt->pages)
+    bt->traces = memory_map_lazy(BT_TRACES_MAX * sizeof(*bt->traces));
+    if (!bt->points || !bt->exits || !bt->blocks || !bt->copies || !bt->pages || !bt->traces)
         return -ENOMEM;
     return bt_counts_create(bt);
 }
@@ -357,6 +364,7 @@ void bt_destroy(struct vcpu *v)
     memory_unmap(bt->blocks, BT_BLOCKS_MAX * sizeof(*bt->blocks));
     memory_unmap(bt->copies, BT_COPIES_MAX * sizeof(*bt->copies));
     memory_unmap(bt->pages, BT_IDS * sizeof(*bt->pages));
+    memory_unmap(bt->traces, BT_TRACES_MAX * sizeof(*bt->traces));
     bt_code_unmap(bt);
     bt_symbols_destroy(bt);
     bt_profile_destroy(bt);

@@ -167,6 +167,11 @@ bool vcpu_charge(struct vcpu *v, const struct block *b)
     return true;
 }
 
+void vcpu_refund(struct vcpu *v, i32 n)
+{
+    set_left(v, left(v) + (u32)n);
+}
+
 void vcpu_stop_blocks(struct vcpu *v, const struct block *b, bool first)
 {
     if (first)
