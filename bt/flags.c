@@ -62,6 +62,7 @@ static u32 defines(const struct uop *u)
     case LOW_NOP:
     case LOW_FLAG:
     case LOW_LOCK: return 0;
+    case LOW_X87: return u->op == UOP_X87_FNSTSW_AX ? BIT(R_AX) : 0;
     default: return ~0u;
     }
 }

@@ -28,7 +28,7 @@ static void empty(struct vcpu *v)
     for (unsigned i = 0; i < bt->n_blocks; i++)
         if (bt->blocks[i].b)
             bt->blocks[i].b->bt = NULL;
-    bt->n_points = bt->n_exits = bt->n_blocks = bt->n_copies = 0;
+    bt->n_points = bt->n_exits = bt->n_blocks = bt->n_copies = bt->n_notes = 0;
     bt->used = bt->fixed;
     memset(bt->pages, 0, BT_IDS * sizeof(*bt->pages));
     bt->n_pages = 0;
@@ -144,6 +144,7 @@ u64 bt_slow_path(struct vcpu *v, u32 point)
     v->blk = pt->b;
     v->cur = u;
     bt_recover_flags(v, pt);
+    bt_x87_recover(v, pt);
     if (pt->access && filled(v, pt, u)) {
         bt->stat_filled++;
         return (u64)(uintptr_t)bt_exec(bt, bt->write + pt->resume);
@@ -271,7 +272,7 @@ void bt_run_alone(struct vcpu *v, struct block *b)
     struct bt *bt = v->t.bt;
     u64 left;
 
-    bt->n_points = bt->n_exits = bt->n_blocks = bt->n_copies = 0;
+    bt->n_points = bt->n_exits = bt->n_blocks = bt->n_copies = bt->n_notes = 0;
     bt->used = bt->fixed;
     v->t.jump_tag = 1; /* nothing is known */
     left = enter(v, bt_translate(bt, v, b));
@@ -312,8 +313,9 @@ static int make_tables(struct bt *bt)
     bt->exits = memory_map_lazy(BT_EXITS_MAX * sizeof(*bt->exits));
     bt->blocks = memory_map_lazy(BT_BLOCKS_MAX * sizeof(*bt->blocks));
     bt->copies = memory_map_lazy(BT_COPIES_MAX * sizeof(*bt->copies));
+    bt->notes = memory_map_lazy(BT_NOTES_MAX * sizeof(*bt->notes));
     bt->pages = memory_map_lazy(BT_IDS * sizeof(*bt->pages));
-    if (!bt->points || !bt->exits || !bt->blocks || !bt->copies || !bt->pages)
+    if (!bt->points || !bt->exits || !bt->blocks || !bt->copies || !bt->notes || !bt->pages)
         return -ENOMEM;
     if (bt->options->count) {
         bt->stat_unlowered = calloc(UOP_COUNT, sizeof(*bt->stat_unlowered));
@@ -356,6 +358,7 @@ void bt_destroy(struct vcpu *v)
     memory_unmap(bt->exits, BT_EXITS_MAX * sizeof(*bt->exits));
     memory_unmap(bt->blocks, BT_BLOCKS_MAX * sizeof(*bt->blocks));
     memory_unmap(bt->copies, BT_COPIES_MAX * sizeof(*bt->copies));
+    memory_unmap(bt->notes, BT_NOTES_MAX * sizeof(*bt->notes));
     memory_unmap(bt->pages, BT_IDS * sizeof(*bt->pages));
     bt_code_unmap(bt);
     free(bt->stat_unlowered);

@@ -53,14 +53,22 @@ static void emit_out_of_line(struct trans *t)
     }
 }
 
+static bool leaves_block(const struct low *l)
+{
+    return l->kind == LOW_JCC || l->kind == LOW_JMP || l->kind == LOW_CALL || l->kind == LOW_RET || l->kind == LOW_END;
+}
+
 static void lower(struct trans *t)
 {
     const struct low *l = &bt_low[t->u->op];
     bool last = t->i + 1u == t->b->n_uops;
 
+    if (leaves_block(l))
+        bt_x87_flush(t);
     if (bt_is_lowered(t->u) &&
-        (bt_lower_int(t, l) || bt_lower_flow(t, l) || bt_lower_sse(t, l)))
+        (bt_lower_int(t, l) || bt_lower_flow(t, l) || bt_lower_sse(t, l) || bt_lower_x87(t, l)))
         return;
+    bt_x87_flush(t);
     bt_lower_call(t, last);
 }
 
@@ -68,7 +76,7 @@ static bool has_room(const struct bt *bt)
 {
     return bt->size - bt->used > BT_BLOCK_MAX && bt->n_points + BT_FORWARD_MAX < BT_POINTS_MAX &&
            bt->n_exits + 8 < BT_EXITS_MAX && bt->n_blocks < BT_BLOCKS_MAX &&
-           bt->n_copies + BLOCK_UOPS_MAX < BT_COPIES_MAX;
+           bt->n_copies + BLOCK_UOPS_MAX < BT_COPIES_MAX && bt->n_notes + BLOCK_UOPS_MAX < BT_NOTES_MAX;
 }
 
 struct bt_block *bt_translate(struct bt *bt, struct vcpu *v, struct block *b)
