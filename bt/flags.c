@@ -190,7 +190,8 @@ static bool needs_store(const struct trans *t, unsigned i, bool *looks, bool *le
         left &= (u8)~writes_of(&u[j]);
         if (!left)
             return false;
-        host = host && bt_keeps_host_flags(&u[j]);
+        /* Who reads others besides, or instead, looks at vcpu->cc, and that destroys these. */
+        host = host && bt_keeps_host_flags(&u[j]) && !(reads_of(&u[j]) & (u8)~(valid & left));
     }
     *looks = true;
     return true;
