@@ -95,7 +95,7 @@ void bt_low_init_x87(void)
 
 bool bt_x87_is_lowered(const struct uop *u)
 {
-    /* FDP is the offset, which in_line code has only where it is the linear address. */
+    /* FDP is the offset, which inline code has only where it is the linear address. */
     return !bt_low[u->op].from || ((u->seg == SEG_NONE || u->seg == SEG_FLAT32) && u->asize >= 4);
 }
 
