@@ -62,6 +62,7 @@ static u32 defines(const struct uop *u)
     case LOW_NOP:
     case LOW_FLAG:
     case LOW_LOCK: return 0;
+    case LOW_X87: return u->op == UOP_X87_FNSTSW_AX ? BIT(R_AX) : 0;
     default: return ~0u;
     }
 }
@@ -217,7 +218,8 @@ static bool needs_store(const struct trans *t, unsigned i, bool *looks, bool *le
         left &= (u8)~writes;
         if (!left)
             return false;
-        host = host && bt_keeps_host_flags(u);
+        /* Who reads others besides, or instead, looks at vcpu->cc, and that destroys these. */
+        host = host && bt_keeps_host_flags(u) && !(reads_of(u) & (u8)~(valid & left));
     }
     if (t->loops && dies_at_head(t, left))
         return false;

@@ -61,6 +61,7 @@ enum low_kind {
     LOW_CWD,
     LOW_END,
     LOW_SSE,
+    LOW_X87,
     LOW_HELPER, /* UOP_CALL: the helper is called directly */
     LOW_LEAVES, /* no lowering, and the block ends in it */
 };
@@ -72,7 +73,7 @@ struct low {
     u8 kind, form;
     u8 op;       /* operation within the family; condition */
     u8 size;     /* bytes */
-    u8 from;     /* bytes of the source of a widening move */
+    u8 from;     /* bytes of the source of a widening move; LOW_X87: of the memory operand */
     bool flags;  /* this twin writes flags */
     u32 host;    /* LOW_SSE: the host's opcode */
     u8 sse;      /* LOW_SSE: enum sse_shape */
@@ -106,6 +107,14 @@ struct bt_point {
     u8 size, access; /* what to fill the TLB for: enum mmu_access; 0: do not try */
     u8 n_pending;    /* flags that are not in vcpu->cc yet, in the order of their making */
     struct bt_pending pending[BT_PENDING_MAX];
+    u8 note_seg; /* segment of the last x87 memory operand, + 1; 0: vcpu->fpu has it */
+    u32 note;    /* the last x87 instruction; 0: vcpu->fpu has it */
+};
+
+/* An x87 instruction's pointers, by number. */
+struct bt_note {
+    u64 ip;
+    u16 opcode;
 };
 
 /* A direct branch out of a block. */
@@ -166,6 +175,7 @@ struct bt_recorder {
 #define BT_EXITS_MAX (1u << 19)
 #define BT_BLOCKS_MAX (1u << 18)
 #define BT_COPIES_MAX (1u << 17)
+#define BT_NOTES_MAX (1u << 19)
 #define BT_IDS (1u << 15)
 #define BT_JUMP_SHIFT 9
 
@@ -192,6 +202,14 @@ struct trans {
     u8 n_pending, next_slot;
     u8 host_flags; /* UF_*: those of EFLAGS that are the guest's at this moment */
     bool xmm;      /* the guest's vector registers are loaded */
+    bool x87;      /* the guest's x87 state is */
+    struct {
+        bool pending; /* micro-op u of b is the last x87 instruction, and not noted yet */
+        u8 seg;       /* as in struct bt_point */
+        const struct uop *u;
+        const struct block *b;
+        u32 id;       /* in bt->notes; 0: not there yet */
+    } note;
     struct {
         u8 *jump; /* displacement that leads to the stub */
         u32 point;
@@ -227,8 +245,11 @@ struct bt {
     const struct bt_options *options;
     /* Code made once. */
     const u8 *enter, *leave, *leave_saved, *slow, *call, *call_leave, *load_xmm, *save_xmm;
+    const u8 *load_x87, *reload_x87, *save_x87, *save;
     struct uop (*copies)[2];
     unsigned n_copies;
+    struct bt_note *notes; /* from 1 on */
+    unsigned n_notes;
     u64 stat_entered, stat_translated, stat_interpreted, stat_filled, stat_linked, stat_emptied, stat_bytes,
         stat_insns;
     /* What bt/watch.h needs; NULL where it is not wanted. */
@@ -255,6 +276,7 @@ static inline struct host_mem bt_slot(unsigned g)
 /* low.c */
 void bt_low_init(void);
 void bt_low_init_sse(void);
+void bt_low_init_x87(void);
 /* Is there a lowering for just this one? */
 bool bt_is_lowered(const struct uop *u);
 /* May it fault, miss or be left for the interpreter half-way? */
@@ -327,6 +349,18 @@ bool bt_lower_sse(struct trans *t, const struct low *l);
 void bt_lower_call(struct trans *t, bool leaves);
 void bt_exit_direct(struct trans *t, u64 rip);
 void bt_need_xmm(struct trans *t);
+
+/* lower_x87.c */
+bool bt_lower_x87(struct trans *t, const struct low *l);
+bool bt_x87_is_lowered(const struct uop *u);
+/* The number of the last x87 instruction's note, if nothing says yet which that is; else 0. */
+u32 bt_x87_note(struct trans *t);
+/* Before the block is left or C is called: have the note in vcpu->t. Touches no flags. */
+void bt_x87_flush(struct trans *t);
+void bt_x87_recover(struct vcpu *v, const struct bt_point *pt);
+/* Stubs: save_x87, if it is live, and reload_x87, if it has been; both clobber RAX, RCX, RDX. load_x87 is as load_xmm. */
+void bt_make_x87(struct bt *bt, struct emitter *e);
+void bt_make_load_x87(struct bt *bt, struct emitter *e);
 
 /* translate.c */
 struct bt_block *bt_translate(struct bt *bt, struct vcpu *v, struct block *b);

@@ -385,6 +385,6 @@ void bt_lower_call(struct trans *t, bool leaves)
         emit32(e, (u32)(bt->call - (e->p + 4)));
     }
     t->host_flags = 0;
-    t->xmm = false;
+    t->xmm = t->x87 = false;
     t->n_pending = 0;
 }

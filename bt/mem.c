@@ -143,7 +143,9 @@ u32 bt_point(struct trans *t, unsigned size, unsigned access)
                             .refund = t->after[t->of[t->i]],
                             .size = (u8)size,
                             .access = (u8)access,
-                            .n_pending = t->n_pending};
+                            .n_pending = t->n_pending,
+                            .note = bt_x87_note(t),
+                            .note_seg = t->note.seg};
     memcpy(pt->pending, t->pending, sizeof(pt->pending));
     if (access)
         pt->resume = (u32)(t->e.p - bt->write);

@@ -28,7 +28,7 @@ static void empty(struct vcpu *v)
     for (unsigned i = 0; i < bt->n_blocks; i++)
         if (bt->blocks[i].b)
             bt->blocks[i].b->bt = NULL;
-    bt->n_points = bt->n_exits = bt->n_blocks = bt->n_copies = bt->n_traces = 0;
+    bt->n_points = bt->n_exits = bt->n_blocks = bt->n_copies = bt->n_notes = bt->n_traces = 0;
     bt->recorder.head = NULL;
     bt->used = bt->fixed;
     memset(bt->pages, 0, BT_IDS * sizeof(*bt->pages));
@@ -147,6 +147,7 @@ u64 bt_slow_path(struct vcpu *v, u32 point)
     v->cur = u;
     vcpu_refund(v, pt->refund);
     bt_recover_flags(v, pt);
+    bt_x87_recover(v, pt);
     if (pt->access && filled(v, pt, u)) {
         bt->stat_filled++;
         vcpu_refund(v, -(i32)pt->refund);
@@ -279,7 +280,7 @@ void bt_run_alone(struct vcpu *v, struct block *b)
     struct bt *bt = v->t.bt;
     u64 left;
 
-    bt->n_points = bt->n_exits = bt->n_blocks = bt->n_copies = 0;
+    bt->n_points = bt->n_exits = bt->n_blocks = bt->n_copies = bt->n_notes = 0;
     bt->used = bt->fixed;
     v->t.jump_tag = 1; /* nothing is known */
     left = enter(v, bt_translate(bt, v, b));
@@ -320,9 +321,10 @@ static int make_tables(struct bt *bt)
     bt->exits = memory_map_lazy(BT_EXITS_MAX * sizeof(*bt->exits));
     bt->blocks = memory_map_lazy(BT_BLOCKS_MAX * sizeof(*bt->blocks));
     bt->copies = memory_map_lazy(BT_COPIES_MAX * sizeof(*bt->copies));
+    bt->notes = memory_map_lazy(BT_NOTES_MAX * sizeof(*bt->notes));
     bt->pages = memory_map_lazy(BT_IDS * sizeof(*bt->pages));
     bt->traces = memory_map_lazy(BT_TRACES_MAX * sizeof(*bt->traces));
-    if (!bt->points || !bt->exits || !bt->blocks || !bt->copies || !bt->pages || !bt->traces)
+    if (!bt->points || !bt->exits || !bt->blocks || !bt->copies || !bt->notes || !bt->pages || !bt->traces)
         return -ENOMEM;
     return bt_counts_create(bt);
 }
@@ -363,6 +365,7 @@ void bt_destroy(struct vcpu *v)
     memory_unmap(bt->exits, BT_EXITS_MAX * sizeof(*bt->exits));
     memory_unmap(bt->blocks, BT_BLOCKS_MAX * sizeof(*bt->blocks));
     memory_unmap(bt->copies, BT_COPIES_MAX * sizeof(*bt->copies));
+    memory_unmap(bt->notes, BT_NOTES_MAX * sizeof(*bt->notes));
     memory_unmap(bt->pages, BT_IDS * sizeof(*bt->pages));
     memory_unmap(bt->traces, BT_TRACES_MAX * sizeof(*bt->traces));
     bt_code_unmap(bt);

@@ -80,15 +80,23 @@ static void emit_out_of_line(struct trans *t)
     }
 }
 
+static bool leaves_block(const struct low *l)
+{
+    return l->kind == LOW_JCC || l->kind == LOW_JMP || l->kind == LOW_CALL || l->kind == LOW_RET || l->kind == LOW_END;
+}
+
 static void lower(struct trans *t)
 {
     const struct low *l = &bt_low[t->u->op];
 
+    if (leaves_block(l))
+        bt_x87_flush(t);
     if (t->is_trace && bt_lower_within(t, l))
         return;
     if (bt_is_lowered(t->u) &&
-        (bt_lower_int(t, l) || bt_lower_flow(t, l) || bt_lower_sse(t, l)))
+        (bt_lower_int(t, l) || bt_lower_flow(t, l) || bt_lower_sse(t, l) || bt_lower_x87(t, l)))
         return;
+    bt_x87_flush(t);
     bt_lower_call(t, t->i + 1u == t->n_seq);
 }
 
@@ -96,7 +104,7 @@ bool bt_has_room(const struct bt *bt)
 {
     return bt->size - bt->used > BT_BLOCK_MAX && bt->n_points + BT_FORWARD_MAX < BT_POINTS_MAX &&
            bt->n_exits + 4 * BT_TRACE_BLOCKS < BT_EXITS_MAX && bt->n_blocks < BT_BLOCKS_MAX &&
-           bt->n_copies + BLOCK_UOPS_MAX < BT_COPIES_MAX;
+           bt->n_copies + BLOCK_UOPS_MAX < BT_COPIES_MAX && bt->n_notes + BT_SEQ_MAX < BT_NOTES_MAX;
 }
 
 static void tell(struct trans *t)
@@ -154,8 +162,10 @@ u8 *bt_finish(struct trans *t)
         lower(t);
     }
     t->at[t->i] = (u32)(t->e.p - start);
-    if (t->loops)
+    if (t->loops) {
+        bt_x87_flush(t);
         emit_jmp(&t->e, t->loop_head);
+    }
     emit_out_of_line(t);
     t->b = t->blocks[0];
     if (t->e.full)

@@ -6,6 +6,7 @@
 #include "tests/lockstep/gen.h"
 
 #include "tests/lockstep/emit.h"
+#include "tests/lockstep/gen_x87.h"
 
 u64 gen_random(struct gen_random *r)
 {
@@ -522,13 +523,20 @@ static void clear_undefined(struct gen *g)
 
 void gen_program(struct gen_program *p, struct gen_random *r, unsigned n, bool code32)
 {
+    unsigned x87;
+
     memset(p, 0, sizeof(*p));
     p->code32 = code32;
     p->n = n;
+    x87 = gen_random(r) % 4 ? 0 : 1 + (unsigned)(gen_random(r) % 4);
     for (unsigned i = 0; i < n; i++) {
         struct gen g = {.r = r, .it = &p->item[i], .code32 = code32};
         unsigned kind;
 
+        if (below(&g, 4) < x87) {
+            gen_x87(&g);
+            continue;
+        }
         do
             kind = below(&g, ARRAY_SIZE(kinds));
         while (!code32 && kinds[kind] == pick_old);
