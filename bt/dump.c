@@ -357,7 +357,7 @@ static const char *explain(const struct bt *bt, const ZydisDisassembledInstructi
 /* Host code from..end, as offsets from the block's. */
 static void print_host(FILE *to, const struct trans *t, u32 from, u32 end)
 {
-    const u8 *code = t->bb->code;
+    const u8 *code = t->code;
 
     while (from < end) {
         u64 exec = (u64)(uintptr_t)bt_exec(t->bt, code + from);
@@ -384,7 +384,7 @@ static u32 leads_to(const struct trans *t, const u8 *at)
     i32 rel;
 
     memcpy(&rel, at, sizeof(rel));
-    return (u32)(at + 4 + rel - t->bb->code);
+    return (u32)(at + 4 + rel - t->code);
 }
 
 /* What begins out of line at `at`? Writes a line if something does. */
@@ -393,7 +393,7 @@ static void print_mark(FILE *to, const struct trans *t, u32 at)
     const struct bt *bt = t->bt;
 
     for (unsigned i = 0; i < t->n_outs; i++)
-        if (bt->exits[t->outs[i].exit].stub == t->bb->code + at) {
+        if (bt->exits[t->outs[i].exit].stub == t->code + at) {
             fprintf(to, "  -- exit to %#" PRIx64 ", not chained\n", bt->exits[t->outs[i].exit].rip);
             break;
         }
@@ -412,10 +412,10 @@ static void print_mark(FILE *to, const struct trans *t, u32 at)
 /* The next place behind `at` where something begins out of line. */
 static u32 next_mark(const struct trans *t, u32 at)
 {
-    u32 next = t->bb->code_size, x;
+    u32 next = t->code_size, x;
 
     for (unsigned i = 0; i < t->n_outs; i++) {
-        x = (u32)(t->bt->exits[t->outs[i].exit].stub - t->bb->code);
+        x = (u32)(t->bt->exits[t->outs[i].exit].stub - t->code);
         next = x > at && x < next ? x : next;
     }
     x = leads_to(t, t->budget[0]);
@@ -431,7 +431,7 @@ static void print_out(FILE *to, const struct trans *t)
 {
     unsigned n = t->n_seq;
 
-    fprintf(to, "OUT: [size=%u]\n  -- entry\n", t->bb->code_size);
+    fprintf(to, "OUT: [size=%u]\n  -- entry\n", t->code_size);
     print_host(to, t, 0, t->at[0]);
     for (unsigned i = 0; i < n; i++) {
         fprintf(to, "  -- ");
@@ -440,7 +440,7 @@ static void print_out(FILE *to, const struct trans *t)
         print_host(to, t, t->at[i], t->at[i + 1]);
     }
     fprintf(to, "  -- out of line:\n");
-    for (u32 at = t->at[n], next; at < t->bb->code_size; at = next) {
+    for (u32 at = t->at[n], next; at < t->code_size; at = next) {
         next = next_mark(t, at);
         print_mark(to, t, at);
         print_host(to, t, at, next);

@@ -194,6 +194,8 @@ struct trans {
     u16 after[BT_TRACE_BLOCKS]; /* instructions of the blocks behind it */
     unsigned n_seq, n_blocks, n_insns;
     bool is_trace, loops;
+    u8 *code; /* the result */
+    u32 code_size;
     u8 *loop_head;
     u8 fate[BT_SEQ_MAX]; /* enum flag_fate of the flags that micro-op i writes */
     bool exit_store;     /* flags are in EFLAGS alone: who leaves the trace here has to store them */

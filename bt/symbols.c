@@ -369,7 +369,7 @@ static void perf_block(const struct trans *t, const char *name)
         for (unsigned i = 0; i < STUBS; i++)
             perf_line(bt, s[i].name, s[i].at, (size_t)(stub_end(bt, s, i) - s[i].at));
     }
-    perf_line(bt, name, t->bb->code, t->bb->code_size);
+    perf_line(bt, name, t->code, t->code_size);
 }
 
 int bt_symbols_create(struct bt *bt)
@@ -387,11 +387,11 @@ void bt_symbols_block(const struct trans *t)
     const struct bt *bt = t->bt;
     char name[SYMBOL_MAX];
 
-    snprintf(name, sizeof(name), "guest:%#" PRIx64, t->b->rip);
+    snprintf(name, sizeof(name), "%s:%#" PRIx64, t->is_trace ? "trace" : "guest", t->b->rip);
     if (bt->options->perf)
         perf_block(t, name);
     if (bt->options->gdb)
-        gdb_block(bt->symbols, name, (u64)(uintptr_t)bt_exec(bt, t->bb->code), t->bb->code_size);
+        gdb_block(bt->symbols, name, (u64)(uintptr_t)bt_exec(bt, t->code), t->code_size);
 }
 
 void bt_symbols_empty(struct bt *bt)

@@ -13,7 +13,7 @@
  */
 #include "bt/watch.h"
 
-enum { SAMPLES = 3, WAIT_MAX = 400, TRIES = 12 };
+enum { SAMPLES = 3, WAIT_MAX = 400, TRIES = 12, ROUNDS_MAX = 4, ROUNDS_UOPS = 64 };
 
 /* ---- Recording --------------------------------------------------------------------------------------------------------- */
 
@@ -128,15 +128,29 @@ void bt_trace_entry(struct trans *t)
     }
 }
 
+/* A short loop is laid out several times in a row: what each round costs beside its work (budget, flags kept over the
+ * jump back) is then paid once for all. */
+static unsigned rounds(const struct bt_recorder *r, bool loops)
+{
+    unsigned n = 1;
+
+    while (loops && n < ROUNDS_MAX && (n + 1) * r->n <= BT_TRACE_BLOCKS &&
+           (n + 1) * r->n_uops <= ROUNDS_UOPS)
+        n++;
+    return n;
+}
+
 static void add_blocks(struct trans *t, const struct bt_recorder *r, bool loops)
 {
-    for (unsigned k = 0; k < r->n; k++) {
-        struct block *b = r->blocks[k];
+    unsigned n = r->n * rounds(r, loops);
+
+    for (unsigned k = 0; k < n; k++) {
+        struct block *b = r->blocks[k % r->n];
 
         bt_add_block(t, b);
         for (unsigned i = 0; i < b->n_uops; i++) {
             const struct low *l = &bt_low[b->u[i].op];
-            bool goes_on = loops || k + 1 < r->n;
+            bool goes_on = loops || k + 1 < n;
 
             if (goes_on && (l->kind == LOW_END || (l->kind == LOW_JMP && l->form == FORM_RI)))
                 continue;

@@ -170,6 +170,8 @@ u8 *bt_finish(struct trans *t)
     t->b = t->blocks[0];
     if (t->e.full)
         return NULL;
+    t->code = start;
+    t->code_size = (u32)(t->e.p - start);
     bt->used = align_up((size_t)(t->e.p - bt->write), 16);
     return start;
 }
