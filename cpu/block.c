@@ -261,7 +261,7 @@ static struct block *build(struct vcpu *v, u32 key, u64 gpa, const u8 *bytes, un
     struct block_cache *c = v->blocks;
     struct block *blk = (struct block *)(c->arena + c->used);
     struct build b = {.v = v, .bytes = bytes, .n = n, .rip = v->rip, .key = key};
-    unsigned max = key & KEY_STEP ? 1 : BLOCK_INSNS_MAX, uops;
+    unsigned max = key & KEY_STEP ? 1 : v->block_max ? v->block_max : BLOCK_INSNS_MAX, uops;
 
     memset(blk, 0, sizeof(*blk));
     b.l.in = &b.in;

@@ -20,9 +20,6 @@
 #include "trace/ipi_box.h"
 #include "trace/lines.h"
 
-#ifndef DIGEST_INTERVAL
-#define DIGEST_INTERVAL (1 << 24)
-#endif
 enum { PAUSES = 8, CHECK_BUDGET = 1000 };
 
 /* Answers of live_event() that are not logged as they are: type 0, and this in v[0]. */
@@ -106,7 +103,7 @@ static bool live_event(void *ctx, struct journal_event *ev)
         ev->type = JOURNAL_WAKE;
         return true;
     }
-    if (v->p.position - v->digest_at >= DIGEST_INTERVAL) {
+    if (v->env->digest_interval && v->p.position - v->digest_at >= v->env->digest_interval) {
         v->digest_at = v->p.position;
         ev->type = JOURNAL_DIGEST;
         ev->v[0] = vcpu_digest(v);
@@ -480,6 +477,8 @@ static void set_budget(struct vcpu *v, u64 put_off)
         n = MIN(n, v->env->turn_left(v->env->machine, v));
     if (v->check)
         n = MIN(n, CHECK_BUDGET);
+    if (!v->env->replay && v->env->digest_interval)
+        n = MIN(n, v->digest_at + v->env->digest_interval - pos);
     participant_set_budget(&v->p, pos, n);
 }
 

@@ -240,6 +240,7 @@ struct vcpu {
     u64 perf[8]; /* event selectors, counters */
 
     u32 key; /* KEY_* bits (cpu/block.h) of the present mode */
+    u32 block_max; /* instructions of a block, at most; 0: BLOCK_INSNS_MAX. Set before the vCPU runs */
     u8 cpl;
     u64 seen[4]; /* CR0, CR3, CR4, EFER as the MMU was last told (cpu/mode.c) */
     u8 taken; /* how the block was left: 0 fallthrough (link[0]), 1 branch taken (link[1]), 2 no link */

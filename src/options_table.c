@@ -410,6 +410,14 @@ static int read_icount_limit(struct options *o, const char *value, char *err, si
     return 0;
 }
 
+static int read_digest_interval(struct options *o, const char *value, char *err, size_t err_size)
+{
+    if (!opt_parse_number(value, INT64_MAX, &o->digest_interval) || !o->digest_interval)
+        return wrong(err, err_size, "'%s' is no number of instructions; it may be 1 to %" PRIi64,
+                     value, (i64)INT64_MAX);
+    return 0;
+}
+
 static int read_stats(struct options *o, const char *value, char *err, size_t err_size)
 {
     (void)value, (void)err, (void)err_size;
@@ -473,6 +481,7 @@ const struct opt_row opt_table[OPT_COUNT] = {
     [OPT_CLOCK] = {"clock", NULL, "WHICH", true, "guest time: host or icount (serial: icount)", opt_read_clock},
     [OPT_ENGINE] = {"engine", NULL, "WHICH", false, "bt, interp or step (bt)", read_engine},
     [OPT_TRACE_SEMANTICS] = {"trace-semantics", NULL, "KIND=SEM", false, "how holders of a memory trace are told", read_semantics},
+    [OPT_DIGEST_INTERVAL] = {"digest-interval", NULL, "N", false, "instructions between digests in the log (16777216)", read_digest_interval},
     [OPT_ICOUNT_LIMIT] = {"icount-limit", NULL, "N", false, "end after N instructions, status 1", read_icount_limit},
     [OPT_STATS] = {"stats", NULL, NULL, false, "print counters at the end", read_stats},
     [OPT_CHECK] = {"check", NULL, "N", false, "debugging: give instructions up, one check of a right in N", read_check},

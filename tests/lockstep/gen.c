@@ -520,19 +520,25 @@ static void clear_undefined(struct gen *g)
     BYTES(g, 0x9d);
 }
 
+void gen_make_item(struct gen_item *it, struct gen_random *r, bool code32, bool keep)
+{
+    struct gen g = {.r = r, .it = it, .code32 = code32};
+    unsigned kind;
+
+    memset(it, 0, sizeof(*it));
+    do
+        kind = below(&g, ARRAY_SIZE(kinds));
+    while (!code32 && kinds[kind] == pick_old);
+    kinds[kind](&g);
+    if (!keep)
+        clear_undefined(&g);
+}
+
 void gen_program(struct gen_program *p, struct gen_random *r, unsigned n, bool code32)
 {
     memset(p, 0, sizeof(*p));
     p->code32 = code32;
     p->n = n;
-    for (unsigned i = 0; i < n; i++) {
-        struct gen g = {.r = r, .it = &p->item[i], .code32 = code32};
-        unsigned kind;
-
-        do
-            kind = below(&g, ARRAY_SIZE(kinds));
-        while (!code32 && kinds[kind] == pick_old);
-        kinds[kind](&g);
-        clear_undefined(&g);
-    }
+    for (unsigned i = 0; i < n; i++)
+        gen_make_item(&p->item[i], r, code32, false);
 }

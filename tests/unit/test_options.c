@@ -61,7 +61,7 @@ static void defaults(void)
     CU_ASSERT_STRING_EQUAL(o.cpu, "x86-64-v2");
     CU_ASSERT_EQUAL(o.sched, OPT_SCHED_PARALLEL);
     CU_ASSERT_EQUAL(o.clock, OPT_CLOCK_HOST);
-    CU_ASSERT_EQUAL(o.engine, OPT_ENGINE_INTERP);
+    CU_ASSERT_EQUAL(o.engine, OPT_ENGINE_BT);
     CU_ASSERT_EQUAL(o.serial.kind, OPT_OUTPUT_STDIO);
     CU_ASSERT_EQUAL(o.debugcon.kind, OPT_OUTPUT_NULL);
     CU_ASSERT_EQUAL(o.semantics[TRACE_CODE], TRACE_BRACKET);
@@ -85,6 +85,9 @@ static void spellings(void)
     CU_ASSERT_TRUE(o.demo && o.no_reboot && o.quiet && o.stats);
     CU_ASSERT_EQUAL(o.icount_limit, 1000);
     CU_ASSERT_FALSE(o.check);
+    CU_ASSERT_EQUAL(o.digest_interval, OPTIONS_DIGEST_DEFAULT);
+    accept("-demo -record r -digest-interval 1");
+    CU_ASSERT_EQUAL(o.digest_interval, 1);
     accept("-demo -check 20");
     CU_ASSERT_TRUE(o.check && o.check_one_in == 20);
     accept("-replay r -check 0");
@@ -169,6 +172,9 @@ static void clock_and_schedule(void)
     refuse("-demo -engine jit", "-engine", "interp");
     refuse("-demo -seed 0", "-seed", NULL);
     refuse("-demo -icount-limit 0", "-icount-limit", NULL);
+    refuse("-demo -record r -digest-interval 0", "-digest-interval", "1 to");
+    refuse("-demo -digest-interval 5", "-digest-interval", "-record");
+    refuse("-replay r -digest-interval 5", "-digest-interval", "-record");
     refuse("-demo -serial tcp:1", "-serial", "file:PATH");
     refuse("-demo -serial file:", "-serial", "file:PATH");
 }
