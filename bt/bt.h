@@ -21,7 +21,14 @@ struct bt_options {
     unsigned threshold; /* a block is interpreted so often before it is translated */
     bool no_chain;      /* every block returns to the dispatcher */
     bool count;         /* count the micro-ops that are not lowered, by how often they run */
+    bool profile;       /* count the executions of each block: bt_print_profile() */
+    bool gdb;           /* tell GDB about translated code */
+    unsigned log;       /* BT_LOG_*: written to log_to for each block that is translated */
+    FILE *log_to;       /* shared by all vCPUs; blocks do not mix */
+    bool perf;          /* write lines "address size name" to perf_map, which is line-buffered and shared */
+    FILE *perf_map;     /* like log_to it may be set later than bt_create(), until the first vCPU runs */
 };
+enum { BT_LOG_IN_ASM = 1, BT_LOG_UOPS = 2, BT_LOG_OUT_ASM = 4 };
 #define BT_SIZE_DEFAULT (64u << 20)
 #define BT_SIZE_MIN (256u << 10)
 #define BT_THRESHOLD 3
@@ -32,7 +39,14 @@ struct block;
 void bt_run_alone(struct vcpu *v, struct block *b);
 
 struct bt_stats {
-    u64 translated, host_bytes, emptied, entered, filled, interpreted, linked;
+    u64 translated; /* blocks */
+    u64 insns;      /* guest instructions in them */
+    u64 host_bytes;
+    u64 emptied;     /* how often all was thrown away */
+    u64 entered;     /* from the dispatcher */
+    u64 filled;      /* slow paths that had the TLB filled and went on */
+    u64 interpreted; /* slow paths that left the rest of the block to the interpreter */
+    u64 linked;      /* branches chained */
 };
 
 /* Let v run translated code. `o` stays. 0 or -errno. Main thread, before v runs. */
@@ -40,7 +54,23 @@ int bt_create(struct vcpu *v, const struct bt_options *o);
 /* Nobody executes it any more. A vCPU without a translator is allowed. */
 void bt_destroy(struct vcpu *v);
 void bt_get_stats(const struct vcpu *v, struct bt_stats *s);
-/* How often each micro-op ran that has no lowering, added to counts[UOP_COUNT]. */
-void bt_get_unlowered(const struct vcpu *v, u64 *counts);
+
+/* How often something ran. */
+struct bt_count {
+    char name[40]; /* of the micro-op; of one that calls a helper, with the guest's mnemonic */
+    u64 n;
+};
+enum bt_count_kind {
+    BT_UNLOWERED, /* micro-ops without lowering: the interpreter's routine was called */
+    BT_REST,      /* micro-ops at which the rest of a block was left to the interpreter */
+};
+/* The counts of n vCPUs together, which need bt_options.count, the highest first: up to `max` into to[]. Returns how many.
+ * *total: the sum of all, those too that had no room. While none of them runs. */
+unsigned bt_get_counts(struct vcpu *const *v, unsigned n, enum bt_count_kind kind, struct bt_count *to, unsigned max,
+                       u64 *total);
+/* Print the blocks that n vCPUs have translated, which needs bt_options.profile, by the instructions executed in each;
+ * the first ones with their instructions. `executed`: all instructions of the run. 0 or -ENOMEM. While none of them
+ * runs. */
+int bt_print_profile(FILE *to, struct vcpu *const *v, unsigned n, u64 executed);
 
 #endif

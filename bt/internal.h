@@ -10,6 +10,7 @@
  *   translate.c   a block: its entry, its micro-ops in order, its exits, what lies out of line
  *   stubs.c       code made once: entering and leaving, the slow path, loading and saving of vector registers
  *   runtime.c     the dispatcher: finds, translates and chains blocks; slow paths end here
+ *   watch.h       what can be seen of all this: dumps, profile, names for perf and GDB
  *
  * Host registers: RBP holds &vcpu->r[0], so the guest registers that have no host register of their own lie at short
  * displacements; RSP is the host's stack; RAX, RCX and RDX are free within a micro-op. The eleven others hold guest
@@ -169,6 +170,7 @@ struct trans {
     } outs[12];
     unsigned n_outs;
     u8 *budget;
+    u32 at[BLOCK_UOPS_MAX + 1]; /* where the host code of micro-op i begins, from the block's; then: what is out of line */
 };
 
 struct bt {
@@ -186,8 +188,13 @@ struct bt {
     const u8 *enter, *leave, *leave_saved, *slow, *call, *call_leave, *load_xmm, *save_xmm;
     struct uop (*copies)[2];
     unsigned n_copies;
-    u64 stat_entered, stat_translated, stat_interpreted, stat_filled, stat_linked, stat_emptied, stat_bytes;
-    u64 *stat_unlowered; /* by micro-op, if wanted */
+    u64 stat_entered, stat_translated, stat_interpreted, stat_filled, stat_linked, stat_emptied, stat_bytes,
+        stat_insns;
+    /* What bt/watch.h needs; NULL where it is not wanted. */
+    struct bt_unlowered *unlowered;
+    u64 *rests; /* by micro-op */
+    struct bt_profile *profile;
+    struct bt_symbols *symbols;
     struct trans trans;
 };
 
@@ -279,6 +286,9 @@ void bt_need_xmm(struct trans *t);
 struct bt_block *bt_translate(struct bt *bt, struct vcpu *v, struct block *b);
 /* stubs.c */
 void bt_make_stubs(struct bt *bt);
+/* What `enter` pushes, in this order; then RSP goes down by another 8. */
+#define BT_SAVED 6
+extern const u8 bt_saved[BT_SAVED];
 /* code.c */
 int bt_code_map(struct bt *bt, size_t size);
 void bt_code_unmap(struct bt *bt);

@@ -10,7 +10,7 @@
  * A micro-op with two accesses may not have the TLB filled for the first while the second can still fail, so one that
  * does not hit both entries is the interpreter's as a whole.
  */
-#include "bt/internal.h"
+#include "bt/watch.h"
 
 /* ---- Stack ---------------------------------------------------------------------------------------------------------- */
 
@@ -310,12 +310,12 @@ void bt_lower_call(struct trans *t, bool leaves)
     emit_mov_imm(e, H_DX, (u64)(uintptr_t)u);
     emit_mov_imm(e, H_AX, (u64)(uintptr_t)fn);
     emit_mov_imm(e, H_CX, (u64)(uintptr_t)t->b);
-    if (bt->stat_unlowered) {
+    if (bt->unlowered) {
         /* Counted where it happens; the slot is a constant. */
         struct host_mem count = host_at(H_AX, 0);
 
         emit8(e, 0x50); /* PUSH RAX */
-        emit_mov_imm(e, H_AX, (u64)(uintptr_t)&bt->stat_unlowered[t->u->op]);
+        emit_mov_imm(e, H_AX, (u64)(uintptr_t)bt_unlowered_counter(t));
         emit_xm(e, 8, 0xff, 0, count);
         emit8(e, 0x58);
     }

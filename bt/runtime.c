@@ -13,7 +13,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "bt/internal.h"
+#include "bt/watch.h"
 #include "cpu/address.h"
 #include "cpu/run.h"
 #include "src/base/memory.h"
@@ -35,6 +35,7 @@ static void empty(struct vcpu *v)
     memset(v->t.page_id, 0, sizeof(v->t.page_id));
     memset(v->t.jump, 0, sizeof(v->t.jump));
     bt->stat_emptied++;
+    bt_symbols_empty(bt);
 }
 
 /* The number of b's page as it is mapped now. 0: there is no room for another. */
@@ -149,6 +150,7 @@ u64 bt_slow_path(struct vcpu *v, u32 point)
         return (u64)(uintptr_t)bt_exec(bt, bt->write + pt->resume);
     }
     bt->stat_interpreted++;
+    bt_count_rest(bt, u->op);
     u->fn(v, u);
     return 0;
 }
@@ -313,12 +315,7 @@ static int make_tables(struct bt *bt)
     bt->pages = memory_map_lazy(BT_IDS * sizeof(*bt->pages));
     if (!bt->points || !bt->exits || !bt->blocks || !bt->copies || !bt->pages)
         return -ENOMEM;
-    if (bt->options->count) {
-        bt->stat_unlowered = calloc(UOP_COUNT, sizeof(*bt->stat_unlowered));
-        if (!bt->stat_unlowered)
-            return -ENOMEM;
-    }
-    return 0;
+    return bt_counts_create(bt);
 }
 
 int bt_create(struct vcpu *v, const struct bt_options *o)
@@ -337,6 +334,9 @@ int bt_create(struct vcpu *v, const struct bt_options *o)
     if (err)
         return err;
     bt_make_stubs(bt);
+    err = bt_symbols_create(bt);
+    if (err)
+        return err;
     v->t.host_mxcsr = 0x1f80;
     v->t.run = run;
     v->t.block_gone = block_gone;
@@ -356,7 +356,9 @@ void bt_destroy(struct vcpu *v)
     memory_unmap(bt->copies, BT_COPIES_MAX * sizeof(*bt->copies));
     memory_unmap(bt->pages, BT_IDS * sizeof(*bt->pages));
     bt_code_unmap(bt);
-    free(bt->stat_unlowered);
+    bt_symbols_destroy(bt);
+    bt_profile_destroy(bt);
+    bt_counts_destroy(bt);
     free(bt);
     v->t = (struct translated){.bt = NULL};
 }
@@ -368,12 +370,14 @@ void bt_get_stats(const struct vcpu *v, struct bt_stats *s)
     memset(s, 0, sizeof(*s));
     if (!bt)
         return;
-    *s = (struct bt_stats){bt->stat_translated, bt->stat_bytes,       bt->stat_emptied, bt->stat_entered,
-                           bt->stat_filled,     bt->stat_interpreted, bt->stat_linked};
-}
-
-void bt_get_unlowered(const struct vcpu *v, u64 *counts)
-{
-    for (unsigned i = 0; v->t.bt && v->t.bt->stat_unlowered && i < UOP_COUNT; i++)
-        counts[i] += v->t.bt->stat_unlowered[i];
+    *s = (struct bt_stats){
+        .translated = bt->stat_translated,
+        .insns = bt->stat_insns,
+        .host_bytes = bt->stat_bytes,
+        .emptied = bt->stat_emptied,
+        .entered = bt->stat_entered,
+        .filled = bt->stat_filled,
+        .interpreted = bt->stat_interpreted,
+        .linked = bt->stat_linked,
+    };
 }

@@ -147,7 +147,7 @@ static void emit_routine(struct bt *bt, struct emitter *e)
     emit8(e, 0xd0);
 }
 
-static const u8 saved[] = {H_BX, H_BP, H_12, H_13, H_14, H_15};
+const u8 bt_saved[BT_SAVED] = {H_BX, H_BP, H_12, H_13, H_14, H_15};
 
 static void emit_push(struct emitter *e, unsigned reg, u32 opcode)
 {
@@ -157,8 +157,8 @@ static void emit_push(struct emitter *e, unsigned reg, u32 opcode)
 static void make_enter_and_leave(struct bt *bt, struct emitter *e)
 {
     bt->enter = e->p;
-    for (unsigned i = 0; i < ARRAY_SIZE(saved); i++)
-        emit_push(e, saved[i], 0x50);
+    for (unsigned i = 0; i < BT_SAVED; i++)
+        emit_push(e, bt_saved[i], 0x50);
     emit_alu_ri(e, 8, 5, H_SP, 8);
     emit_rr(e, 8, 0x8b, H_AX, H_SI);
     emit_rm(e, 8, 0x8d | EMIT_FIXED, H_BP, host_at(H_DI, (i32)offsetof(struct vcpu, r)));
@@ -171,8 +171,8 @@ static void make_enter_and_leave(struct bt *bt, struct emitter *e)
     emit_call(e, bt->save_xmm);
     bt->leave_saved = e->p;
     emit_alu_ri(e, 8, 0, H_SP, 8);
-    for (unsigned i = ARRAY_SIZE(saved); i-- > 0;)
-        emit_push(e, saved[i], 0x58);
+    for (unsigned i = BT_SAVED; i-- > 0;)
+        emit_push(e, bt_saved[i], 0x58);
     emit8(e, 0xc3);
 }
 

@@ -4,16 +4,21 @@
  * with the one test that every block makes, whether the budget covers it and nobody asks for attention, and charges its
  * length; from then on it runs to its end unless something goes wrong half-way.
  */
-#include "bt/internal.h"
+#include "bt/watch.h"
 
 static void emit_entry(struct trans *t)
 {
     struct emitter *e = &t->e;
     unsigned n = t->b->n_insns;
+    const u64 *count = bt_profile_counter(t);
 
     emit_alu_mi(e, 8, 7, VCPU_AT(p.budget.word), n);
     t->budget = emit_jcc(e, 12, NULL);
     emit_alu_mi(e, 4, 5, VCPU_AT(p.budget.left), n);
+    if (count) {
+        emit_mov_imm(e, H_AX, (u64)(uintptr_t)count);
+        emit_xm(e, 8, 0xff, 0, host_at(H_AX, 0));
+    }
 }
 
 static void emit_out(struct trans *t, u32 number, u32 kind)
@@ -63,6 +68,18 @@ static bool has_room(const struct bt *bt)
            bt->n_copies + BLOCK_UOPS_MAX < BT_COPIES_MAX;
 }
 
+static void tell(struct trans *t)
+{
+    const struct bt *bt = t->bt;
+
+    if (unlikely(bt->profile != NULL))
+        bt_profile_block(t);
+    if (unlikely(bt->symbols != NULL))
+        bt_symbols_block(t);
+    if (unlikely(bt->options->log))
+        bt_dump_block(t);
+}
+
 struct bt_block *bt_translate(struct bt *bt, struct vcpu *v, struct block *b)
 {
     struct trans *t = &bt->trans;
@@ -82,8 +99,10 @@ struct bt_block *bt_translate(struct bt *bt, struct vcpu *v, struct block *b)
     emit_entry(t);
     for (t->i = 0; t->i < b->n_uops; t->i++) {
         t->u = &b->u[t->i];
+        t->at[t->i] = (u32)(t->e.p - start);
         lower(t);
     }
+    t->at[t->i] = (u32)(t->e.p - start);
     emit_out_of_line(t);
     if (t->e.full) { /* too long for any room: never translated */
         bt->n_blocks--;
@@ -93,5 +112,7 @@ struct bt_block *bt_translate(struct bt *bt, struct vcpu *v, struct block *b)
     bt->used = align_up((size_t)(t->e.p - bt->write), 16);
     bt->stat_translated++;
     bt->stat_bytes += t->bb->code_size;
+    bt->stat_insns += b->n_insns;
+    tell(t);
     return t->bb;
 }

@@ -23,6 +23,7 @@
 #include "src/host/tty.h"
 #include "src/progress.h"
 #include "src/recording.h"
+#include "src/translator.h"
 #include "trace/ipi_box.h"
 
 enum { QUANTUM = 40000 };
@@ -220,6 +221,7 @@ static int create_vcpus(struct machine *m)
             return -ENOMEM;
         if (m->o->check && check_start(v, m->o->check_one_in, m->env.step))
             return -ENOMEM;
+        v->block_max = m->o->bt_insns;
         v->mmu.exact_io = m->o->sched == OPT_SCHED_SERIAL;
         cpuid_set_count(v, m->n_vcpus);
     }
@@ -584,5 +586,6 @@ int machine_run(struct machine *m)
     m->session->elapsed_ns += atomic_load(&m->journal.clock_max);
     if (m->o->stats)
         machine_print_stats(m);
+    translator_print_profile(m);
     return report(m);
 }

@@ -12,6 +12,7 @@
 #include "src/machine.h"
 #include "src/options.h"
 #include "src/recording.h"
+#include "src/translator.h"
 
 static const char *get_option(const void *ctx, const char *key)
 {
@@ -19,14 +20,14 @@ static const char *get_option(const void *ctx, const char *key)
 }
 
 /* One machine, from power-on to its end or the next reset; the exit status. */
-static int run_once(struct machine *m, struct session *session, const struct options *o,
+static int run_once(struct machine *m, struct session *session, struct options *o,
                     struct log_reader *reader, const struct load_images *images)
 {
     char err[512];
 
     if (machine_create(m, o, session, reader, err, sizeof(err)) ||
         machine_load(m, images, err, sizeof(err)) || session_open(session, o, err, sizeof(err)) ||
-        recording_open(m, err, sizeof(err))) {
+        translator_open(o, err, sizeof(err)) || recording_open(m, err, sizeof(err))) {
         msg_error("%s", err);
         return STATUS_USAGE;
     }
@@ -50,6 +51,8 @@ static int run(struct options *o, struct log_reader *reader)
         status = run_once(&m, &session, o, reader, &images);
         machine_destroy(&m);
     } while (machine_restarts(&m));
+    if (translator_close(o) && status == STATUS_OK)
+        status = STATUS_FAILED;
     session_close(&session);
     load_images_close(&images);
     return status;

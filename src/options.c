@@ -211,7 +211,8 @@ static int check_semantics(struct options *o, char *err, size_t err_size)
 
 static int check_outputs(const struct options *o, char *err, size_t err_size)
 {
-    const char *path[] = {o->serial.path, o->debugcon.path, o->record, o->replay};
+    const char *path[] = {o->serial.path, o->debugcon.path, o->record,
+                          o->replay,      o->d_file,        o->bt_dump};
 
     for (unsigned i = 0; i < ARRAY_SIZE(path); i++) {
         for (unsigned j = i + 1; j < ARRAY_SIZE(path); j++) {
@@ -222,6 +223,22 @@ static int check_outputs(const struct options *o, char *err, size_t err_size)
                              path[i]);
         }
     }
+    return 0;
+}
+
+/* What shows the translator's work needs the translator. */
+static int check_translator(const struct options *o, char *err, size_t err_size)
+{
+    static const u8 shows[] = {OPT_D, OPT_BT_DUMP, OPT_PERF_MAP, OPT_GDB_JIT};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(shows) && o->engine != OPT_ENGINE_BT; i++) {
+        if (was_given(o, shows[i]))
+            return wrong(err, err_size, "-%s shows translated code; it needs -engine bt",
+                         opt_table[shows[i]].name);
+    }
+    if (o->d_file && !o->bt.log)
+        return wrong(err, err_size,
+                     "-D says where -d prints; say what with -d in_asm,uops,out_asm");
     return 0;
 }
 
@@ -254,6 +271,8 @@ static int check_all(struct options *o, char *err, size_t err_size)
     if (!error)
         error = check_semantics(o, err, err_size);
     if (!error)
+        error = check_translator(o, err, err_size);
+    if (!error)
         error = check_outputs(o, err, err_size);
     return error;
 }
@@ -265,6 +284,7 @@ int options_parse(struct options *o, int argc, char **argv, char *err, size_t er
         .smp = 1,
         .quantum = OPTIONS_QUANTUM_DEFAULT,
         .digest_interval = OPTIONS_DIGEST_DEFAULT,
+        .bt.threshold = BT_THRESHOLD,
         .serial = {.kind = OPT_OUTPUT_STDIO},
         .debugcon = {.kind = OPT_OUTPUT_NULL},
     };
@@ -289,6 +309,8 @@ void options_destroy(struct options *o)
     free(o->replay);
     free(o->serial.path);
     free(o->debugcon.path);
+    free(o->d_file);
+    free(o->bt_dump);
     for (unsigned i = 0; i < ARRAY_SIZE(o->image); i++) {
         free(o->image[i].path);
         free(o->image[i].text);

@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+#include "cpu/block.h"
 #include "cpu/cpuid.h"
 #include "src/host/host.h"
 
@@ -124,24 +125,33 @@ static int suffix_shift(char c)
     }
 }
 
-int opt_read_ram(struct options *o, const char *value, char *err, size_t err_size)
+/* Reads a size from `min` to `max`, which `range` names. */
+static int read_size(u64 *to, const char *value, const char *text, u64 min, u64 max,
+                     const char *range, char *err, size_t err_size)
 {
-    const char *text = value;
     char *end;
     unsigned long long n;
     int shift;
 
-    skip(&text, "size=");
     errno = 0;
     n = strtoull(text, &end, 10);
     shift = suffix_shift(*end);
     if (!isdigit((unsigned char)text[0]) || errno || shift < 0 || (*end && end[1]))
         return wrong(err, err_size, "'%s' is no size; it is MiB or has a suffix: 512, 512M, 2G",
                      value);
-    if (n > OPTIONS_RAM_MAX >> shift || n << shift < OPTIONS_RAM_MIN)
-        return wrong(err, err_size, "'%s' is out of range; it may be 1M to 64G", value);
-    o->ram = align_up(n << shift, 4096);
+    if (n > max >> shift || n << shift < min)
+        return wrong(err, err_size, "'%s' is out of range; it may be %s", value, range);
+    *to = align_up(n << shift, 4096);
     return 0;
+}
+
+int opt_read_ram(struct options *o, const char *value, char *err, size_t err_size)
+{
+    const char *text = value;
+
+    skip(&text, "size=");
+    return read_size(&o->ram, value, text, OPTIONS_RAM_MIN, OPTIONS_RAM_MAX, "1M to 64G", err,
+                     err_size);
 }
 
 int opt_read_smp(struct options *o, const char *value, char *err, size_t err_size)
@@ -367,6 +377,100 @@ static int read_engine(struct options *o, const char *value, char *err, size_t e
     return 0;
 }
 
+/* ---- the translator ---- */
+
+static int read_tb_size(struct options *o, const char *value, char *err, size_t err_size)
+{
+    u64 size;
+    int error = read_size(&size, value, value, BT_SIZE_MIN, OPTIONS_TB_SIZE_MAX, "256K to 1G", err,
+                          err_size);
+
+    if (!error)
+        o->bt.size = size;
+    return error;
+}
+
+static int read_bt_insns(struct options *o, const char *value, char *err, size_t err_size)
+{
+    u64 n;
+
+    if (!opt_parse_number(value, BLOCK_INSNS_MAX, &n) || !n)
+        return wrong(err, err_size, "'%s' is no number of instructions; it may be 1 to %d", value,
+                     BLOCK_INSNS_MAX);
+    o->bt_insns = (unsigned)n;
+    return 0;
+}
+
+static int read_bt_threshold(struct options *o, const char *value, char *err, size_t err_size)
+{
+    u64 n;
+
+    if (!opt_parse_number(value, OPTIONS_THRESHOLD_MAX, &n))
+        return wrong(err, err_size, "'%s' is no threshold; it may be 0 (translate at once) to %d",
+                     value, OPTIONS_THRESHOLD_MAX);
+    o->bt.threshold = (unsigned)n;
+    return 0;
+}
+
+static int read_bt_nochain(struct options *o, const char *value, char *err, size_t err_size)
+{
+    (void)value, (void)err, (void)err_size;
+    o->bt.no_chain = true;
+    return 0;
+}
+
+/* Names separated by commas, several times if you like. */
+static int read_d(struct options *o, const char *value, char *err, size_t err_size)
+{
+    static const struct {
+        const char *name;
+        unsigned bit;
+    } items[] = {{"in_asm", BT_LOG_IN_ASM}, {"uops", BT_LOG_UOPS}, {"out_asm", BT_LOG_OUT_ASM}};
+
+    for (const char *text = value;; text++) {
+        size_t n = strcspn(text, ","), i = 0;
+
+        while (i < ARRAY_SIZE(items) &&
+               (strlen(items[i].name) != n || memcmp(items[i].name, text, n)))
+            i++;
+        if (i == ARRAY_SIZE(items))
+            return wrong(err, err_size,
+                         "'%.*s' is nothing to print; it may be in_asm, uops or out_asm", (int)n,
+                         text);
+        o->bt.log |= items[i].bit;
+        text += n;
+        if (!*text)
+            return 0;
+    }
+}
+
+static int read_d_file(struct options *o, const char *value, char *err, size_t err_size)
+{
+    return read_file_name(&o->d_file, value, err, err_size);
+}
+
+static int read_bt_dump(struct options *o, const char *value, char *err, size_t err_size)
+{
+    o->bt.profile = true;
+    return read_file_name(&o->bt_dump, value, err, err_size);
+}
+
+static int read_perf_map(struct options *o, const char *value, char *err, size_t err_size)
+{
+    (void)value, (void)err, (void)err_size;
+    o->bt.perf = true;
+    return 0;
+}
+
+static int read_gdb_jit(struct options *o, const char *value, char *err, size_t err_size)
+{
+    (void)value, (void)err, (void)err_size;
+    o->bt.gdb = true;
+    return 0;
+}
+
+/* ---- memory traces, debugging ---- */
+
 /* The index of the name that is the n characters at text; -1: none. */
 static int find_name(const char *const *names, unsigned count, const char *text, size_t n)
 {
@@ -421,7 +525,7 @@ static int read_digest_interval(struct options *o, const char *value, char *err,
 static int read_stats(struct options *o, const char *value, char *err, size_t err_size)
 {
     (void)value, (void)err, (void)err_size;
-    o->stats = true;
+    o->stats = o->bt.count = true;
     return 0;
 }
 
@@ -480,10 +584,19 @@ const struct opt_row opt_table[OPT_COUNT] = {
     [OPT_SCHED] = {"sched", NULL, "WHICH", false, "parallel, serial or serial:N (parallel)", opt_read_sched},
     [OPT_CLOCK] = {"clock", NULL, "WHICH", true, "guest time: host or icount (serial: icount)", opt_read_clock},
     [OPT_ENGINE] = {"engine", NULL, "WHICH", false, "bt, interp or step (bt)", read_engine},
+    [OPT_TB_SIZE] = {"tb-size", NULL, "SIZE", false, "host code in MiB or as 512K, before it begins anew (64)", read_tb_size},
+    [OPT_BT_INSNS] = {"bt-insns", NULL, "N", false, "blocks of at most N instructions, 1 to 32 (32)", read_bt_insns},
+    [OPT_BT_THRESHOLD] = {"bt-threshold", NULL, "N", false, "interpret a block N times before it is translated (3)", read_bt_threshold},
+    [OPT_BT_NOCHAIN] = {"bt-nochain", NULL, NULL, false, "no translated block branches to another", read_bt_nochain},
     [OPT_TRACE_SEMANTICS] = {"trace-semantics", NULL, "KIND=SEM", false, "how holders of a memory trace are told", read_semantics},
     [OPT_DIGEST_INTERVAL] = {"digest-interval", NULL, "N", false, "instructions between digests in the log (16777216)", read_digest_interval},
     [OPT_ICOUNT_LIMIT] = {"icount-limit", NULL, "N", false, "end after N instructions, status 1", read_icount_limit},
     [OPT_STATS] = {"stats", NULL, NULL, false, "print counters at the end", read_stats},
+    [OPT_D] = {"d", NULL, "WHAT,...", false, "print translations: in_asm, uops, out_asm", read_d},
+    [OPT_D_FILE] = {"D", NULL, "FILE", false, "where -d prints (standard error)", read_d_file},
+    [OPT_BT_DUMP] = {"bt-dump", NULL, "FILE", false, "a profile by translated block, at the end", read_bt_dump},
+    [OPT_PERF_MAP] = {"perf-map", NULL, NULL, false, "name translated code for perf: /tmp/perf-PID.map", read_perf_map},
+    [OPT_GDB_JIT] = {"gdb-jit", NULL, NULL, false, "name translated code for GDB", read_gdb_jit},
     [OPT_CHECK] = {"check", NULL, "N", false, "debugging: give instructions up, one check of a right in N", read_check},
     [OPT_QUIET] = {"quiet", "q", NULL, false, "no progress, no closing line", read_quiet},
     [OPT_HELP] = {"help", "h", NULL, false, "print this", read_help},

@@ -10,9 +10,7 @@
 #include "src/host/file.h"
 #include "src/load_images.h"
 
-/* Writing the file of this port would destroy something that the run needs; says what. Null:
- * nothing. */
-static const char *destroys(const struct options *o, const char *path)
+const char *session_destroys(const struct options *o, const char *path)
 {
     int image = load_images_find(o, path);
 
@@ -24,7 +22,7 @@ static const char *destroys(const struct options *o, const char *path)
 static int check_path(const struct options *o, const struct opt_chardev *c, const char *option,
                       char *err, size_t n)
 {
-    const char *what = c->kind == OPT_OUTPUT_FILE ? destroys(o, c->path) : NULL;
+    const char *what = c->kind == OPT_OUTPUT_FILE ? session_destroys(o, c->path) : NULL;
 
     if (!what)
         return 0;

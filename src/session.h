@@ -26,6 +26,9 @@ struct session {
  */
 int session_open(struct session *s, const struct options *o, char *err, size_t n);
 
+/* Writing the file `path` would destroy something that the run needs; says what. Null: nothing. */
+const char *session_destroys(const struct options *o, const char *path);
+
 /* Restore the terminal and the signals, close the files. Main thread. Harmless when it is not open.
  */
 void session_close(struct session *s);

@@ -3,6 +3,7 @@
  * --stats and ctrl-a s: what the run did, as lines "stats: NAME VALUE" on stderr, for people and scripts alike.
  */
 #include <inttypes.h>
+#include <string.h>
 
 #include "cpu/block.h"
 #include "cpu/descriptor.h"
@@ -31,6 +32,45 @@ static void print_traces(struct machine *m)
     }
 }
 
+/* The micro-ops that cost most of one kind: what to lower next. */
+static void print_counts(struct machine *m, const char *name, enum bt_count_kind kind)
+{
+    struct bt_count top[30];
+    u64 total;
+    unsigned n = bt_get_counts(m->vcpu, m->n_vcpus, kind, top, ARRAY_SIZE(top), &total);
+
+    line(name, total);
+    for (unsigned i = 0; i < n; i++)
+        msg_plain("stats: %s.uop %s %" PRIu64, name, top[i].name, top[i].n);
+}
+
+static void print_translator(struct machine *m)
+{
+    struct bt_stats sum, s;
+
+    memset(&sum, 0, sizeof(sum));
+    for (unsigned i = 0; i < m->n_vcpus; i++) {
+        bt_get_stats(m->vcpu[i], &s);
+        sum.translated += s.translated, sum.insns += s.insns, sum.host_bytes += s.host_bytes;
+        sum.emptied += s.emptied, sum.entered += s.entered, sum.linked += s.linked;
+        sum.filled += s.filled, sum.interpreted += s.interpreted;
+    }
+    line("bt_blocks", sum.translated);
+    line("bt_instructions", sum.insns);
+    line("bt_host_bytes", sum.host_bytes);
+    msg_plain("stats: bt_bytes_per_instruction %.1f",
+              sum.insns ? (double)sum.host_bytes / (double)sum.insns : 0.0);
+    line("bt_emptied", sum.emptied);
+    line("bt_entered", sum.entered);
+    line("bt_linked", sum.linked);
+    line("bt_filled", sum.filled);
+    line("bt_interpreted", sum.interpreted);
+    if (!m->o->stats || !m->host_end_ns)
+        return; /* nobody counts, or it is being counted at this moment */
+    print_counts(m, "bt_unlowered", BT_UNLOWERED);
+    print_counts(m, "bt_rest", BT_REST);
+}
+
 void machine_print_stats(struct machine *m)
 {
     u64 n = machine_icount(m),
@@ -55,6 +95,8 @@ void machine_print_stats(struct machine *m)
     msg_plain("stats: uops_per_instruction %.2f", insns ? (double)uops / (double)insns : 0.0);
     line("blocks_built", built);
     line("blocks_verified", verified);
+    if (m->o->engine == OPT_ENGINE_BT)
+        print_translator(m);
     line("boundaries", boundaries);
     line("interrupts", interrupts);
     line("page_walks", walks);

@@ -34,6 +34,17 @@ topic_options() {
     done
     refused "mmu=deferred in a serial run" 'serial run.*bracket' "$X86SIM" -kernel "$elf" --sched serial \
         --trace-semantics mmu=deferred
+    for bad in 255K 2G 0 x ''; do
+        refused "-tb-size '$bad'" 'tb-size.*(256K to 1G|512M)' "$X86SIM" -kernel "$elf" --tb-size "$bad"
+    done
+    refused "blocks of 33" 'bt-insns.*1 to 32' "$X86SIM" -kernel "$elf" --bt-insns 33
+    refused "a threshold of 256" 'bt-threshold.*0 .* to 200' "$X86SIM" -kernel "$elf" --bt-threshold 256
+    refused "an unknown thing to print" "-d: 'op' .*in_asm, uops or out_asm" "$X86SIM" -kernel "$elf" -d in_asm,op
+    refused "a place to print nothing" '^x86sim: -D .*-d in_asm' "$X86SIM" -kernel "$elf" -D "$work/d.txt"
+    refused "translations of the interpreter" '-d .*-engine bt' "$X86SIM" -kernel "$elf" -d uops --engine interp
+    refused "a profile of the interpreter" '-bt-dump .*-engine bt' "$X86SIM" -kernel "$elf" --bt-dump "$work/d.txt" --engine step
+    refused "a profile nowhere" "-bt-dump: .*nowhere/d.txt.*writable" "$X86SIM" --demo --bt-dump "$work/nowhere/d.txt"
+    refused "a profile over the kernel" "-bt-dump: .*is the kernel" "$X86SIM" -kernel "$elf" --bt-dump "$work/../../tests/guests/contend.elf"
     refused "a rate of 1" 'check' "$X86SIM" -kernel "$elf" --check 1
     refused "no limit" 'icount-limit' "$X86SIM" -kernel "$elf" -icount-limit 0
     refused "no digests" 'digest-interval' "$X86SIM" -kernel "$elf" --record "$work/a.log" --digest-interval 0
@@ -90,7 +101,7 @@ options_linux() {
 options_help() {
     run_guest help 20 "$X86SIM" --help
     expect help "$(said help)" [ "$status" -eq 0 ]
-    for option in kernel initrd append smp record replay sched clock engine trace-semantics stats cpu; do
+    for option in kernel initrd append smp record replay sched clock engine trace-semantics stats cpu tb-size bt-insns bt-threshold bt-nochain d D bt-dump perf-map gdb-jit; do
         expect help "--help does not name $option" grep -q -e "-$option" "$work/help.out"
     done
     run_guest version 20 "$X86SIM" --version
@@ -108,10 +119,10 @@ options_help() {
 options_manual() {
     man=$SRC/docs/x86sim.1
     sed -n '/^\.SH OPTIONS/,/^\.SH KEYS/p' "$man" | grep -A1 '^\.TP' | grep '^\.B' |
-        sed 's/\\-/-/g; s/" *, *"/ /g; s/"[^"]*"//g; s/, / /g' | grep -Eo -e '--?[a-z][a-z-]*' | sed 's/^--*//' | sort -u >"$work/man.names"
-    grep -Eo '^  -[a-z][a-z-]*' "$work/help.out" | sed 's/^  -//' | sort -u >"$work/help.names"
+        sed 's/\\-/-/g; s/" *, *"/ /g; s/"[^"]*"//g; s/, / /g' | grep -Eo -e '--?[a-zA-Z][a-z-]*' | sed 's/^--*//' | sort -u >"$work/man.names"
+    grep -Eo '^  -[a-zA-Z][a-z-]*' "$work/help.out" | sed 's/^  -//' | sort -u >"$work/help.names"
     # The short forms stand in the table only.
-    sed -n 's/^    \[OPT_[A-Z_]*\] = {"\([a-z-]*\)", \(NULL\|"\([a-z]*\)"\),.*/\1 \3/p' "$SRC/src/options_table.c" |
+    sed -n 's/^    \[OPT_[A-Z_]*\] = {"\([a-zA-Z-]*\)", \(NULL\|"\([a-z]*\)"\),.*/\1 \3/p' "$SRC/src/options_table.c" |
         tr ' ' '\n' | grep . | sort -u >"$work/table.names"
     sed -n 's/^    \[OPT_[A-Z_]*\] = {"[a-z-]*", "\([a-z]*\)",.*/\1/p' "$SRC/src/options_table.c" >>"$work/help.names"
     sort -o "$work/help.names" "$work/help.names"

@@ -62,6 +62,11 @@ static void defaults(void)
     CU_ASSERT_EQUAL(o.sched, OPT_SCHED_PARALLEL);
     CU_ASSERT_EQUAL(o.clock, OPT_CLOCK_HOST);
     CU_ASSERT_EQUAL(o.engine, OPT_ENGINE_BT);
+    CU_ASSERT_EQUAL(o.bt.threshold, BT_THRESHOLD);
+    CU_ASSERT_EQUAL(o.bt.size, 0);
+    CU_ASSERT_EQUAL(o.bt_insns, 0);
+    CU_ASSERT_FALSE(o.bt.log || o.bt.count || o.bt.profile || o.bt.perf || o.bt.gdb ||
+                    o.bt.no_chain);
     CU_ASSERT_EQUAL(o.serial.kind, OPT_OUTPUT_STDIO);
     CU_ASSERT_EQUAL(o.debugcon.kind, OPT_OUTPUT_NULL);
     CU_ASSERT_EQUAL(o.semantics[TRACE_CODE], TRACE_BRACKET);
@@ -177,6 +182,43 @@ static void clock_and_schedule(void)
     refuse("-replay r -digest-interval 5", "-digest-interval", "-record");
     refuse("-demo -serial tcp:1", "-serial", "file:PATH");
     refuse("-demo -serial file:", "-serial", "file:PATH");
+}
+
+static void translator(void)
+{
+    accept("-demo -tb-size 16 --bt-insns 1 -bt-threshold=0 --bt-nochain");
+    CU_ASSERT_EQUAL(o.bt.size, 16 << 20);
+    CU_ASSERT_EQUAL(o.bt_insns, 1);
+    CU_ASSERT_EQUAL(o.bt.threshold, 0);
+    CU_ASSERT_TRUE(o.bt.no_chain);
+    accept("-demo -engine interp -tb-size 256K -bt-insns 32 -bt-threshold 200");
+    CU_ASSERT_EQUAL(o.bt.size, BT_SIZE_MIN);
+    accept("-demo -d in_asm,out_asm -D out.txt");
+    CU_ASSERT_EQUAL(o.bt.log, BT_LOG_IN_ASM | BT_LOG_OUT_ASM);
+    CU_ASSERT_STRING_EQUAL(o.d_file, "out.txt");
+    accept("-replay r -d uops -d in_asm -bt-dump p.txt -perf-map -gdb-jit -stats");
+    CU_ASSERT_EQUAL(o.bt.log, BT_LOG_IN_ASM | BT_LOG_UOPS);
+    CU_ASSERT_STRING_EQUAL(o.bt_dump, "p.txt");
+    CU_ASSERT_TRUE(o.bt.profile && o.bt.perf && o.bt.gdb && o.bt.count);
+    refuse("-demo -tb-size 128K", "-tb-size", "256K to 1G");
+    refuse("-demo -tb-size 2G", "-tb-size", "256K to 1G");
+    refuse("-demo -tb-size huge", "-tb-size", "512M");
+    refuse("-demo -bt-insns 0", "-bt-insns", "1 to 32");
+    refuse("-demo -bt-insns 33", "-bt-insns", "1 to 32");
+    refuse("-demo -bt-threshold 201", "-bt-threshold", "to 200");
+    refuse("-demo -bt-threshold -1", "-bt-threshold", "to 200");
+    refuse("-demo -bt-nochain=1", "-bt-nochain", "no value");
+    refuse("-demo -d", "-d needs a value", NULL);
+    refuse("-demo -d=", "-d", "in_asm, uops or out_asm");
+    refuse("-demo -d in_asm,", "-d", "''");
+    refuse("-demo -d in_asm,op", "'op'", "uops");
+    refuse("-demo -D out.txt", "-D", "-d in_asm");
+    refuse("-demo -engine interp -d uops", "-d", "-engine bt");
+    refuse("-demo -engine step -bt-dump p", "-bt-dump", "-engine bt");
+    refuse("-demo -engine step -perf-map", "-perf-map", "-engine bt");
+    refuse("-demo -engine interp -gdb-jit", "-gdb-jit", "-engine bt");
+    refuse("-demo -d uops -D x -bt-dump x", "'x'", "twice");
+    refuse("-demo -bt-dump x -serial file:x", "'x'", "twice");
 }
 
 static void dates(void)
@@ -371,7 +413,7 @@ static void logs_of_strangers(void)
 }
 
 TEST_SUITE(options, TEST(defaults), TEST(spellings), TEST(help_stops_reading), TEST(unknown_words),
-           TEST(memory_sizes), TEST(processors), TEST(clock_and_schedule), TEST(dates),
-           TEST(semantics), TEST(guests), TEST(replay_takes_the_log),
+           TEST(memory_sizes), TEST(processors), TEST(clock_and_schedule), TEST(translator),
+           TEST(dates), TEST(semantics), TEST(guests), TEST(replay_takes_the_log),
            TEST(machine_goes_through_a_log), TEST(replay_may_choose_the_schedule),
            TEST(logs_of_strangers));
