@@ -110,6 +110,30 @@ static void make_patch(struct maker *m)
     }
 }
 
+/* Operations on a few registers that make flags, and others that overwrite their operands: who faults behind them shows the
+ * flags to the handler, though nobody else may ever look. */
+static void make_flags(struct maker *m, unsigned n)
+{
+    while (n-- > 0) {
+        u8 a = (u8)pick(m, 4), b = (u8)pick(m, 4);
+
+        switch (pick(m, 9)) {
+        case 0:
+        case 1: BYTES(&m->g, (u8)(1 | pick(m, 8) << 3), (u8)(0xc0 | a << 3 | b)); break;
+        case 2: BYTES(&m->g, 0x83, (u8)(0xc0 | pick(m, 8) << 3 | a), (u8)any_value(&m->g)); break;
+        case 3: BYTES(&m->g, 0xff, (u8)(0xc0 | pick(m, 2) << 3 | a)); break;
+        case 4: BYTES(&m->g, 0xc1, (u8)(0xc0 | pick(m, 8) << 3 | a), (u8)pick(m, 32)); break;
+        case 5: BYTES(&m->g, 0xf7, (u8)(0xd0 | pick(m, 2) << 3 | a)); break;
+        case 6: BYTES(&m->g, (u8)(pick(m, 2) ? 0x00 : 0x28), (u8)(0xc0 | pick(m, 8) << 3 | pick(m, 8))); break;
+        case 7: BYTES(&m->g, 0x89, (u8)(0xc0 | a << 3 | b)); break;
+        default:
+            byte(&m->g, 0xb8 | a);
+            value(&m->g, any_value(&m->g), 4);
+            break;
+        }
+    }
+}
+
 /* What faults, always or sometimes, in FLOW_PAD bytes; before it flags that somebody may want afterwards. */
 static void make_fault(struct maker *m)
 {
@@ -118,11 +142,7 @@ static void make_fault(struct maker *m)
     unsigned kind = pick(m, 8), from;
     u8 before[64];
 
-    if (pick(m, 2)) {
-        BYTES(&m->g, 0x83, (u8)(0xc0 | pick(m, 8) << 3 | pick(m, 4)), (u8)any_value(&m->g));
-        if (pick(m, 2))
-            BYTES(&m->g, 0xff, (u8)(0xc0 | pick(m, 2) << 3 | pick(m, 4)));
-    }
+    make_flags(m, pick(m, 5));
     from = m->it.len;
     memcpy(before, m->it.bytes, from);
     m->it.len = 0;
@@ -152,6 +172,7 @@ static void make_fault(struct maker *m)
     memmove(m->it.bytes + from, m->it.bytes, m->it.len);
     memcpy(m->it.bytes, before, from);
     m->it.len += from;
+    make_flags(m, pick(m, 3));
 }
 
 /* REP with long counts, over pages that may be missing or end it. */

@@ -199,7 +199,7 @@ int main(int argc, char **argv)
 {
     u64 seed = args_number(argc, argv, "--seed", 1), which = args_number(argc, argv, "--flow", 2),
         count = args_number(argc, argv, "--count", which == 1 ? 0 : 20000),
-        flows = which ? args_number(argc, argv, "--count", 1000) : 0;
+        flows = which ? args_number(argc, argv, "--count", 300) : 0;
     unsigned items = (unsigned)args_number(argc, argv, "--items", 24), passed = 0, failed = 0;
 
     if (items < 1 || items > GEN_ITEMS_MAX || !flat_create()) {
