@@ -284,8 +284,8 @@ static void print_registers(const struct vcpu *v, char *text, size_t size)
                                 (unsigned long long)v->cr2, v->fpu.mxcsr);
 
     for (unsigned i = 0; i < 16 && n < size; i++)
-        n += (size_t)snprintf(text + n, size - n, " %s=%llx", names[i],
-                              (unsigned long long)v->r[i]);
+        n +=
+            (size_t)snprintf(text + n, size - n, " %s=%llx", names[i], (unsigned long long)v->r[i]);
 }
 
 static void check_digest(struct vcpu *v, const struct journal_event *ev)

@@ -38,7 +38,8 @@ bool bare_create(struct bare *b, u64 bytes, u64 entry, const char *model)
     memset(v, 0, sizeof(*v));
     io_space_create(&b->io);
     b->io.begin = b->io.end = nothing;
-    b->env = (struct vcpu_env){.machine = b, .io = &b->io, .reset = on_reset, .icount_limit = ~0ull};
+    b->env =
+        (struct vcpu_env){.machine = b, .io = &b->io, .reset = on_reset, .icount_limit = ~0ull};
     if (vcpu_create(v, 0, b->dir, NULL, &b->mem, cpu_model_find(model), &b->env))
         return false;
     directory_add(b->dir, &v->p);

@@ -25,7 +25,10 @@ static struct {
     {.name = "translator, no chains", .bt = true, .options = {.size = 4 << 20, .no_chain = true}},
     {.name = "translator, tiny cache", .bt = true, .options = {.size = 48 << 10}},
     {.name = "translator, one instruction", .bt = true, .insns = 1, .options = {.size = 4 << 20}},
-    {.name = "translator, two, no chains", .bt = true, .insns = 2, .options = {.size = 128 << 10, .no_chain = true}},
+    {.name = "translator, two, no chains",
+     .bt = true,
+     .insns = 2,
+     .options = {.size = 128 << 10, .no_chain = true}},
 };
 
 static u8 image[FLOW_END];
@@ -142,7 +145,8 @@ static void print_memory(const struct flow_machine *a, const struct flow_machine
 static void print_difference(const struct flow_machine *a, const struct flow_machine *b)
 {
     const struct vcpu *v = a->v, *w = b->v;
-    static const char names[] = "ax\0cx\0dx\0bx\0sp\0bp\0si\0di\0r8\0r9\00010\00011\00012\00013\00014\00015";
+    static const char names[] =
+        "ax\0cx\0dx\0bx\0sp\0bp\0si\0di\0r8\0r9\00010\00011\00012\00013\00014\00015";
 
     if (v->rip != w->rip || participant_icount(&v->p) != participant_icount(&w->p))
         printf("    rip %#lx at %lu, %#lx at %lu\n", v->rip, participant_icount(&v->p), w->rip,
@@ -154,20 +158,20 @@ static void print_difference(const struct flow_machine *a, const struct flow_mac
             printf("    %s %#lx, %#lx\n", names + i * 3, v->r[i], w->r[i]);
     for (unsigned i = 0; i < 16; i++)
         if (memcmp(&v->fpu.xmm[i], &w->fpu.xmm[i], 16))
-            printf("    xmm%u %016lx%016lx, %016lx%016lx\n", i, v->fpu.xmm[i].q[1], v->fpu.xmm[i].q[0],
-                   w->fpu.xmm[i].q[1], w->fpu.xmm[i].q[0]);
+            printf("    xmm%u %016lx%016lx, %016lx%016lx\n", i, v->fpu.xmm[i].q[1],
+                   v->fpu.xmm[i].q[0], w->fpu.xmm[i].q[1], w->fpu.xmm[i].q[0]);
     if (v->fpu.mxcsr != w->fpu.mxcsr)
         printf("    mxcsr %#x, %#x\n", v->fpu.mxcsr, w->fpu.mxcsr);
     for (unsigned i = 0; i < 8; i++)
         if (memcmp(&v->fpu.st[i], &w->fpu.st[i], sizeof(v->fpu.st[i])))
-            printf("    x87 register %u %04x%016lx, %04x%016lx\n", i, v->fpu.st[i].se, v->fpu.st[i].mant,
-                   w->fpu.st[i].se, w->fpu.st[i].mant);
+            printf("    x87 register %u %04x%016lx, %04x%016lx\n", i, v->fpu.st[i].se,
+                   v->fpu.st[i].mant, w->fpu.st[i].se, w->fpu.st[i].mant);
     if (v->fpu.sw != w->fpu.sw || v->fpu.top != w->fpu.top || v->fpu.tag != w->fpu.tag)
-        printf("    x87 status %#x top %u tags %#x, %#x %u %#x\n", v->fpu.sw, v->fpu.top, v->fpu.tag, w->fpu.sw,
-               w->fpu.top, w->fpu.tag);
+        printf("    x87 status %#x top %u tags %#x, %#x %u %#x\n", v->fpu.sw, v->fpu.top,
+               v->fpu.tag, w->fpu.sw, w->fpu.top, w->fpu.tag);
     if (v->fpu.ip != w->fpu.ip || v->fpu.dp != w->fpu.dp || v->fpu.opcode != w->fpu.opcode)
-        printf("    x87 ip %#lx dp %#lx opcode %#x, %#lx %#lx %#x\n", v->fpu.ip, v->fpu.dp, v->fpu.opcode, w->fpu.ip,
-               w->fpu.dp, w->fpu.opcode);
+        printf("    x87 ip %#lx dp %#lx opcode %#x, %#lx %#lx %#x\n", v->fpu.ip, v->fpu.dp,
+               v->fpu.opcode, w->fpu.ip, w->fpu.dp, w->fpu.opcode);
     if (v->cr2 != w->cr2)
         printf("    cr2 %#lx, %#lx\n", v->cr2, w->cr2);
     print_memory(a, b);
@@ -184,7 +188,8 @@ static void print_node(const struct flow_program *p, unsigned i)
     end += n->end[0].len + n->end[1].len + n->end[2].len;
     printf("  node %u\n", i);
     while (at < end) {
-        unsigned len = insn_disassemble(text, sizeof(text), p->code32 ? CODE_32 : CODE_64, image + at, 15, at);
+        unsigned len =
+            insn_disassemble(text, sizeof(text), p->code32 ? CODE_32 : CODE_64, image + at, 15, at);
 
         printf("    %#x: %s\n", at, text);
         at += len;
@@ -205,7 +210,10 @@ static void print_way(struct flow_program *p, u64 from, u64 to)
         u64 rip = m->v->rip, phys = rip >= FLOW_ALIAS ? rip - FLOW_ALIAS : rip;
 
         if (phys < FLOW_END - 16) {
-            insn_disassemble(text, sizeof(text), p->code32 && m->v->cpl == m->v->seg[SEG_CS].dpl && !m->v->seg[SEG_CS].l ? CODE_32 : CODE_64,
+            insn_disassemble(text, sizeof(text),
+                             p->code32 && m->v->cpl == m->v->seg[SEG_CS].dpl && !m->v->seg[SEG_CS].l
+                                 ? CODE_32
+                                 : CODE_64,
                              (u8 *)m->bare.mem.ram + phys, 15, rip);
             printf("    %lu %#lx: %s\n", at, rip, text);
         }
@@ -217,11 +225,13 @@ static void print_failure(struct flow_program *p, u64 budget)
 {
     u64 from = last_same, to = first_different;
 
-    printf("FAIL program %lu (%d-bit, CPL %d); again: lockstep --flow 1 --seed %lu --count 1 --budget %lu\n", p->seed,
-           p->code32 ? 32 : 64, p->user ? 3 : 0, p->seed, budget);
+    printf("FAIL program %lu (%d-bit, CPL %d); again: lockstep --flow 1 --seed %lu --count 1 "
+           "--budget %lu\n",
+           p->seed, p->code32 ? 32 : 64, p->user ? 3 : 0, p->seed, budget);
     for (unsigned i = 0; i < FLOW_NODES; i++)
         print_node(p, i);
-    printf("  %s differs from the interpreter between positions %lu and %lu\n", engines[which].name, from, to);
+    printf("  %s differs from the interpreter between positions %lu and %lu\n", engines[which].name,
+           from, to);
     print_difference(&engines[0].m, &engines[which].m);
     print_way(p, from, to);
 }
@@ -234,16 +244,19 @@ static void print_stats(void)
         struct bt_stats s;
 
         bt_get_stats(m->v, &s);
-        printf("%s: %lu instructions, %lu faults; blocks: %lu translated, %lu chained, %lu entered, %lu emptied, %lu filled, "
+        printf("%s: %lu instructions, %lu faults; blocks: %lu translated, %lu chained, %lu "
+               "entered, %lu emptied, %lu filled, "
                "%lu given up\n",
-               engines[i].name, m->insns, m->faults, s.translated, s.linked, s.entered, s.emptied, s.filled, s.interpreted);
+               engines[i].name, m->insns, m->faults, s.translated, s.linked, s.entered, s.emptied,
+               s.filled, s.interpreted);
     }
 }
 
 static bool create_machines(void)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(engines); i++) {
-        if (!flow_machine_create(&engines[i].m, engines[i].bt, engines[i].step, &engines[i].options)) {
+        if (!flow_machine_create(&engines[i].m, engines[i].bt, engines[i].step,
+                                 &engines[i].options)) {
             fprintf(stderr, "lockstep: no memory for a machine\n");
             return false;
         }
@@ -266,6 +279,7 @@ unsigned flow_run(u64 seed, u64 count, u64 budget, bool stats, unsigned *passed)
             continue;
         }
         failed++;
+        print_difference(&engines[0].m, &engines[which].m);
         shrink(&p, budget);
         print_failure(&p, budget);
         fflush(stdout);

@@ -65,7 +65,8 @@ static void make_integer(struct maker *m)
 }
 
 /* Opcodes of five bytes, the last four of them an immediate: each can take the place of another. */
-static const u8 patchable[] = {0x05, 0x2d, 0x35, 0x25, 0x0d, 0x3d, 0xa9, 0xb8, 0x15, 0x1d, 0xb9, 0xba};
+static const u8 patchable[] = {0x05, 0x2d, 0x35, 0x25, 0x0d, 0x3d,
+                               0xa9, 0xb8, 0x15, 0x1d, 0xb9, 0xba};
 
 static void make_site(struct maker *m)
 {
@@ -124,7 +125,9 @@ static void make_flags(struct maker *m, unsigned n)
         case 3: BYTES(&m->g, 0xff, (u8)(0xc0 | pick(m, 2) << 3 | a)); break;
         case 4: BYTES(&m->g, 0xc1, (u8)(0xc0 | pick(m, 8) << 3 | a), (u8)pick(m, 32)); break;
         case 5: BYTES(&m->g, 0xf7, (u8)(0xd0 | pick(m, 2) << 3 | a)); break;
-        case 6: BYTES(&m->g, (u8)(pick(m, 2) ? 0x00 : 0x28), (u8)(0xc0 | pick(m, 8) << 3 | pick(m, 8))); break;
+        case 6:
+            BYTES(&m->g, (u8)(pick(m, 2) ? 0x00 : 0x28), (u8)(0xc0 | pick(m, 8) << 3 | pick(m, 8)));
+            break;
         case 7: BYTES(&m->g, 0x89, (u8)(0xc0 | a << 3 | b)); break;
         default:
             byte(&m->g, 0xb8 | a);
@@ -137,7 +140,8 @@ static void make_flags(struct maker *m, unsigned n)
 /* What faults, always or sometimes, in FLOW_PAD bytes; before it flags that somebody may want afterwards. */
 static void make_fault(struct maker *m)
 {
-    static const u32 places[] = {FLOW_MISSING + 8, FLOW_READ_ONLY + 16, FLOW_MISSING - 2, FLOW_READ_ONLY - 3, FLOW_PML4};
+    static const u32 places[] = {FLOW_MISSING + 8, FLOW_READ_ONLY + 16, FLOW_MISSING - 2,
+                                 FLOW_READ_ONLY - 3, FLOW_PML4};
     static const u8 ops[] = {0x8b, 0x89, 0x01, 0x03, 0x3b, 0x87, 0x39, 0x11};
     unsigned kind = pick(m, 8), from;
     u8 before[64];
@@ -160,7 +164,8 @@ static void make_fault(struct maker *m)
         BYTES(&m->g, 0x8f);
         absolute(m, 0, FLOW_READ_ONLY + 4);
         break;
-    case 4: BYTES(&m->g, 0x0f, 0x28, 0x85); /* MOVAPS, at a wrong place */
+    case 4:
+        BYTES(&m->g, 0x0f, 0x28, 0x85); /* MOVAPS, at a wrong place */
         value(&m->g, pick(m, 256), 4);
         break;
     default:
@@ -189,12 +194,14 @@ static void make_string(struct maker *m)
     value(&m->g, pick(m, 8) ? pick(m, 12) : pick(m, 0x200), 4);
     if (down)
         byte(&m->g, 0xfd);
-    BYTES(&m->g, (u8)(pick(m, 4) ? 0xf3 : 0xf2), ops[pick(m, ARRAY_SIZE(ops))], 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0xfc);
+    BYTES(&m->g, (u8)(pick(m, 4) ? 0xf3 : 0xf2), ops[pick(m, ARRAY_SIZE(ops))], 0x90, 0x90, 0x90,
+          0x90, 0x90, 0x90, 0xfc);
 }
 
 static void make_interrupt(struct maker *m)
 {
-    static const u8 which[] = {FLOW_INT_COUNT, FLOW_INT_UNMAP, FLOW_INT_UNMAP, FLOW_INT_UNMAP, FLOW_INT_SWAP};
+    static const u8 which[] = {FLOW_INT_COUNT, FLOW_INT_UNMAP, FLOW_INT_UNMAP, FLOW_INT_UNMAP,
+                               FLOW_INT_SWAP};
 
     BYTES(&m->g, 0xcd, which[pick(m, ARRAY_SIZE(which))]);
 }
@@ -210,8 +217,9 @@ static void make_sse(struct maker *m)
     static const u8 prefixes[] = {0, 0x66, 0xf3, 0xf2};
     static const u8 four[] = {0x58, 0x59, 0x5c, 0x5d, 0x5e, 0x5f, 0x51};
     static const u8 two[] = {0x54, 0x55, 0x56, 0x57, 0x14, 0x15, 0x28, 0x29, 0x2e, 0x2f, 0x5a};
-    static const u8 one[] = {0xfc, 0xfd, 0xfe, 0xd4, 0xf8, 0xf9, 0xfa, 0xfb, 0xef, 0xeb, 0xdb, 0xdf, 0x74, 0x75, 0x76, 0x60,
-                             0x61, 0x62, 0x6c, 0x6b, 0x63, 0x67, 0xd5, 0xe4, 0xe5, 0xf4, 0xf5, 0xf6, 0xe0, 0xe3, 0x6f, 0x7f};
+    static const u8 one[] = {0xfc, 0xfd, 0xfe, 0xd4, 0xf8, 0xf9, 0xfa, 0xfb, 0xef, 0xeb, 0xdb,
+                             0xdf, 0x74, 0x75, 0x76, 0x60, 0x61, 0x62, 0x6c, 0x6b, 0x63, 0x67,
+                             0xd5, 0xe4, 0xe5, 0xf4, 0xf5, 0xf6, 0xe0, 0xe3, 0x6f, 0x7f};
     unsigned prefix, op, reg = pick(m, m->g.code32 ? 8 : 16), kind = pick(m, 5);
     bool mem = pick(m, 2);
 
@@ -245,9 +253,10 @@ static void make_sse(struct maker *m)
 
 static void make_x87(struct maker *m)
 {
-    static const u8 mem[][2] = {{0xd9, 0}, {0xd9, 2}, {0xd9, 3}, {0xdd, 0}, {0xdd, 2}, {0xdd, 3}, {0xdb, 0},
-                                {0xdb, 3}, {0xdf, 5}, {0xdf, 7}, {0xdb, 5}, {0xdb, 7}, {0xd8, 0}, {0xdc, 1},
-                                {0xd8, 4}, {0xdc, 6}, {0xda, 0}, {0xde, 1}, {0xd8, 3}, {0xd9, 7}, {0xdd, 7}};
+    static const u8 mem[][2] = {{0xd9, 0}, {0xd9, 2}, {0xd9, 3}, {0xdd, 0}, {0xdd, 2}, {0xdd, 3},
+                                {0xdb, 0}, {0xdb, 3}, {0xdf, 5}, {0xdf, 7}, {0xdb, 5}, {0xdb, 7},
+                                {0xd8, 0}, {0xdc, 1}, {0xd8, 4}, {0xdc, 6}, {0xda, 0}, {0xde, 1},
+                                {0xd8, 3}, {0xd9, 7}, {0xdd, 7}};
     static const u8 reg[] = {0xe0, 0xe1, 0xfa, 0xfc, 0xe8, 0xeb, 0xee, 0xe4, 0xe5, 0xf6, 0xf7};
     static const u8 mmx[] = {0xfc, 0xd5, 0xef, 0x6f, 0x7f, 0x60, 0x74, 0xdb};
     unsigned k = pick(m, ARRAY_SIZE(mem));
@@ -261,7 +270,9 @@ static void make_x87(struct maker *m)
     case 2: BYTES(&m->g, 0xd9, reg[pick(m, ARRAY_SIZE(reg))]); break;
     case 3: BYTES(&m->g, (u8)(pick(m, 2) ? 0xd8 : 0xdc), (u8)(0xc0 | pick(m, 64))); break;
     case 4: BYTES(&m->g, 0xd9, (u8)(0xc0 | pick(m, 16))); break;
-    case 5: BYTES(&m->g, 0xdf, 0xe0, 0xdb, (u8)(0xe2 + pick(m, 2)), 0xdb, (u8)(0xf0 | pick(m, 8))); break;
+    case 5:
+        BYTES(&m->g, 0xdf, 0xe0, 0xdb, (u8)(0xe2 + pick(m, 2)), 0xdb, (u8)(0xf0 | pick(m, 8)));
+        break;
     default:
         BYTES(&m->g, 0x0f, mmx[pick(m, ARRAY_SIZE(mmx))]);
         if (pick(m, 2))
@@ -284,7 +295,8 @@ static void make_other(struct maker *m)
     case 3: /* MXCSR; with an exception unmasked for one instruction */
         BYTES(&m->g, 0x0f, 0xae);
         absolute(m, 2, FLOW_CONTROL + 4 * pick(m, 4));
-        BYTES(&m->g, (u8)(pick(m, 2) ? 0x66 : 0x90), 0x0f, 0x5e, (u8)(0xc0 | pick(m, 64)), 0x90, 0x90, 0x90, 0x90);
+        BYTES(&m->g, (u8)(pick(m, 2) ? 0x66 : 0x90), 0x0f, 0x5e, (u8)(0xc0 | pick(m, 64)), 0x90,
+              0x90, 0x90, 0x90);
         BYTES(&m->g, 0x0f, 0xae);
         absolute(m, 2, FLOW_CONTROL + 16);
         break;
@@ -493,7 +505,8 @@ void flow_place(struct flow_program *p, u8 *ram)
 
     find_sites(p);
     memset(ram + FLOW_CODE, 0x90, FLOW_CODE_END - FLOW_CODE);
-    for (u32 at = FLOW_CODE; at < FLOW_CODE_END - 16; at += 16) /* who gets lost soon comes to the next node */
+    for (u32 at = FLOW_CODE; at < FLOW_CODE_END - 16;
+         at += 16) /* who gets lost soon comes to the next node */
         memcpy(ram + at, "\xeb\x0e", 2);
     ram[FLOW_CODE] = 0xe9; /* where handlers begin anew */
     store_le32(ram + FLOW_CODE + 1, p->node[0].at - FLOW_CODE - 5);
@@ -510,7 +523,8 @@ void flow_place(struct flow_program *p, u8 *ram)
     for (unsigned i = FLOW_DATA; i < FLOW_MISSING; i += 8)
         store_le64(ram + i, gen_random(&r) >> (gen_random(&r) % 64));
     for (unsigned i = 0; i < 8; i++)
-        store_le64(ram + FLOW_JUMPS + 8 * i, p->node[(p->seed + i * 5) % (FLOW_NODES - FLOW_FUNCTIONS)].at);
+        store_le64(ram + FLOW_JUMPS + 8 * i,
+                   p->node[(p->seed + i * 5) % (FLOW_NODES - FLOW_FUNCTIONS)].at);
     for (unsigned i = 0; i < 4; i++)
         store_le64(ram + FLOW_CALLS + 8 * i, p->node[FLOW_NODES - 1 - i].at);
     for (unsigned i = 0; i < ARRAY_SIZE(control); i++)

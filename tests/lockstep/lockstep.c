@@ -34,7 +34,8 @@ struct outcome {
 };
 
 enum engine { HOST, BLOCKS, STEPS, TRANSLATED, TRANSLATED_STEPS, ENGINES };
-static const char *const engine_names[] = {"host", "blocks", "steps", "translated", "translated steps"};
+static const char *const engine_names[] = {"host", "blocks", "steps", "translated",
+                                           "translated steps"};
 
 static struct outcome outcomes[ENGINES];
 static u64 features;
@@ -82,7 +83,8 @@ static void run(const struct gen_program *p, u64 seed, enum engine e, struct out
         o->vector = flat_run_host(&o->s, p->code32);
     else {
         flat_translate(e == TRANSLATED || e == TRANSLATED_STEPS);
-        o->vector = flat_run_guest(&o->s, p->code32, e == STEPS || e == TRANSLATED_STEPS ? 1 : 32, features);
+        o->vector = flat_run_guest(&o->s, p->code32, e == STEPS || e == TRANSLATED_STEPS ? 1 : 32,
+                                   features);
     }
     memcpy(o->m.data, (void *)FLAT_DATA, FLAT_DATA_SIZE);
     memcpy(o->m.stack, (void *)(FLAT_STACK - FLAT_STACK_SIZE), FLAT_STACK_SIZE);
@@ -154,8 +156,8 @@ static void print_failure(const struct gen_program *p, u64 seed, unsigned items)
     char text[96];
 
     start_state(&s, &m, seed, p->code32);
-    printf("FAIL program %lu (%d-bit); again: lockstep --seed %lu --flow 0 --count 1 --items %u\n", seed,
-           p->code32 ? 32 : 64, seed, items);
+    printf("FAIL program %lu (%d-bit); again: lockstep --seed %lu --flow 0 --count 1 --items %u\n",
+           seed, p->code32 ? 32 : 64, seed, items);
     for (unsigned i = 0; i < 16; i++)
         printf("    r%-2u %016lx%s", i, s.gpr[i], i % 4 == 3 ? "\n" : "");
     printf("    flags %#lx\n", s.flags);
