@@ -170,6 +170,8 @@ static bool needs_store(const struct trans *t, unsigned i, bool *looks, bool *le
 
     if (bt_low[u[i].op].kind == LOW_SHIFT && u[i].imm != 1)
         valid &= (u8)~UF_O;
+    if (bt_low[u[i].op].kind == LOW_IMUL)
+        valid &= UF_C | UF_O;
     for (unsigned j = i + 1; j < t->b->n_uops; j++) {
         u8 reads = reads_of(&u[j]) & left;
 
