@@ -19,6 +19,7 @@ struct vcpu;
 struct bt_options {
     size_t size;        /* bytes of host code before all is thrown away and begun anew; 0: BT_SIZE_DEFAULT */
     unsigned threshold; /* a block is interpreted so often before it is translated */
+    bool no_traces;     /* no superblocks */
     bool no_chain;      /* every block returns to the dispatcher */
     bool count;         /* count the micro-ops that are not lowered, by how often they run */
     bool profile;       /* count the executions of each block: bt_print_profile() */

@@ -265,7 +265,7 @@ static const char *fate_name(const struct trans *t, unsigned i)
                                         [FLAGS_SAVED] = "saved",
                                         [FLAGS_STORE] = "store"};
 
-    if (!bt_low[t->b->u[i].op].flags && t->fate[i] == FLAGS_DEAD)
+    if (!bt_low[t->seq[i]->op].flags && t->fate[i] == FLAGS_DEAD)
         return NULL;
     return names[t->fate[i]];
 }
@@ -273,14 +273,14 @@ static const char *fate_name(const struct trans *t, unsigned i)
 /* Micro-op i in one line, without the line's end. */
 static void print_uop(FILE *to, const struct trans *t, unsigned i)
 {
-    const struct uop *u = &t->b->u[i];
+    const struct uop *u = t->seq[i];
     struct operand_list l = {"", 0};
     const char *fate = fate_name(t, i);
     char name[TEXT], mnemonic[TEXT];
 
     snprintf(name, sizeof(name), "%s", uop_table[u->op].name);
     if (u->op == UOP_CALL || u->op == UOP_CALL_EXIT || u->op == UOP_CALL_JUMP) {
-        bt_mnemonic(mnemonic, sizeof(mnemonic), t->b, u);
+        bt_mnemonic(mnemonic, sizeof(mnemonic), t->blocks[t->of[i]], u);
         snprintf(name, sizeof(name), "%s %.100s", uop_table[u->op].name, mnemonic);
     }
     list_operands(&l, u);
@@ -293,8 +293,8 @@ static void print_uop(FILE *to, const struct trans *t, unsigned i)
 
 static void print_uops(FILE *to, const struct trans *t)
 {
-    fprintf(to, "UOPS: %u\n", t->b->n_uops);
-    for (unsigned i = 0; i < t->b->n_uops; i++) {
+    fprintf(to, "UOPS: %u\n", t->n_seq);
+    for (unsigned i = 0; i < t->n_seq; i++) {
         print_uop(to, t, i);
         fputc('\n', to);
     }
@@ -397,13 +397,13 @@ static void print_mark(FILE *to, const struct trans *t, u32 at)
             fprintf(to, "  -- exit to %#" PRIx64 ", not chained\n", bt->exits[t->outs[i].exit].rip);
             break;
         }
-    if (leads_to(t, t->budget) == at)
+    if (leads_to(t, t->budget[0]) == at)
         fprintf(to, "  -- the budget is used up, or somebody asks for attention\n");
     for (unsigned i = 0; i < t->n_forward; i++)
         if (leads_to(t, t->forward[i].jump) == at) {
             const struct bt_point *pt = &bt->points[t->forward[i].point];
 
-            fprintf(to, "  -- slow path of %u %s%s\n", pt->uop, uop_table[t->b->u[pt->uop].op].name,
+            fprintf(to, "  -- slow path of %u %s%s\n", pt->uop, uop_table[pt->b->u[pt->uop].op].name,
                     pt->access ? "" : ", with no second try");
             break;
         }
@@ -418,7 +418,7 @@ static u32 next_mark(const struct trans *t, u32 at)
         x = (u32)(t->bt->exits[t->outs[i].exit].stub - t->bb->code);
         next = x > at && x < next ? x : next;
     }
-    x = leads_to(t, t->budget);
+    x = leads_to(t, t->budget[0]);
     next = x > at && x < next ? x : next;
     for (unsigned i = 0; i < t->n_forward; i++) {
         x = leads_to(t, t->forward[i].jump);
@@ -429,7 +429,7 @@ static u32 next_mark(const struct trans *t, u32 at)
 
 static void print_out(FILE *to, const struct trans *t)
 {
-    unsigned n = t->b->n_uops;
+    unsigned n = t->n_seq;
 
     fprintf(to, "OUT: [size=%u]\n  -- entry\n", t->bb->code_size);
     print_host(to, t, 0, t->at[0]);

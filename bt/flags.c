@@ -62,6 +62,7 @@ static u32 defines(const struct uop *u)
     case LOW_NOP:
     case LOW_FLAG:
     case LOW_LOCK: return 0;
+    case LOW_X87: return u->op == UOP_X87_FNSTSW_AX ? BIT(R_AX) : 0;
     default: return ~0u;
     }
 }
@@ -114,17 +115,18 @@ static bool can_make_again(const struct uop *u, bool saved, u32 *needs)
 /* May flags be made again at every place behind micro-op i where the block can be left before they are overwritten? */
 static bool lasts(const struct trans *t, unsigned i, bool saved)
 {
-    const struct uop *u = t->b->u;
     u32 needs = 0, gone = 0;
-    u8 left = writes_of(&u[i]);
+    u8 left = writes_of(t->seq[i]);
 
-    if (!can_make_again(&u[i], saved, &needs))
+    if (!can_make_again(t->seq[i], saved, &needs))
         return false;
-    for (unsigned j = i + 1; j < t->b->n_uops && left; j++) {
-        if (!bt_is_pure(&u[j]) && (gone & needs))
+    for (unsigned j = i + 1; j < t->n_seq && left; j++) {
+        const struct uop *u = t->seq[j];
+
+        if (!bt_is_pure(u) && (gone & needs))
             return false;
-        gone |= defines(&u[j]);
-        left &= ~writes_of(&u[j]);
+        gone |= defines(u);
+        left &= ~writes_of(u);
     }
     return true;
 }
@@ -160,39 +162,69 @@ static bool is_partial(u8 writes)
     return writes != UF_ALL;
 }
 
+/* A branch that leaves the trace where it goes the other way. */
+static bool leaves_trace(const struct trans *t, unsigned j)
+{
+    return t->is_trace && bt_low[t->seq[j]->op].kind == LOW_JCC && (t->loops || j + 1 < t->n_seq);
+}
+
+/* Are the flags in `left` overwritten at the beginning of the trace, before anybody looks or could? */
+static bool dies_at_head(const struct trans *t, u8 left)
+{
+    for (unsigned j = 0; j < t->n_seq && left; j++) {
+        const struct uop *u = t->seq[j];
+
+        if (!bt_is_pure(u) || (reads_of(u) & left))
+            return false;
+        left &= (u8)~writes_of(u);
+    }
+    return true;
+}
+
 /* Does anybody who needs vcpu->cc, or flags that EFLAGS does not hold any more, look at what micro-op i writes? *looks:
  * anybody at all; *leaves: only who leaves the block. */
 static bool needs_store(const struct trans *t, unsigned i, bool *looks, bool *leaves)
 {
-    const struct uop *u = t->b->u;
-    u8 left = writes_of(&u[i]), valid = left;
+    u8 left = writes_of(t->seq[i]), valid = left;
     bool host = true;
 
-    if (bt_low[u[i].op].kind == LOW_SHIFT && u[i].imm != 1)
+    if (bt_low[t->seq[i]->op].kind == LOW_SHIFT && t->seq[i]->imm != 1)
         valid &= (u8)~UF_O;
-    if (bt_low[u[i].op].kind == LOW_IMUL)
+    if (bt_low[t->seq[i]->op].kind == LOW_IMUL)
         valid &= UF_C | UF_O;
-    for (unsigned j = i + 1; j < t->b->n_uops; j++) {
-        u8 reads = reads_of(&u[j]) & left;
+    for (unsigned j = i + 1; j < t->n_seq; j++) {
+        const struct uop *u = t->seq[j];
+        u8 reads = reads_of(u) & left, writes = writes_of(u);
+        bool stored_part = t->fate[j] == FLAGS_STORE && is_partial(writes);
 
-        if (!bt_is_lowered(&u[j])) {
+        if (!bt_is_lowered(u)) {
             *looks = true;
             return true;
         }
-        if (t->fate[j] == FLAGS_STORE && is_partial(writes_of(&u[j])))
-            reads |= left & (u8)~writes_of(&u[j]);
+        if (stored_part)
+            reads |= left & (u8)~writes;
         if (reads) {
             *looks = true;
-            if (!host || (!looks_at_once(&u[j]) && bt_low[u[j].op].kind != LOW_JCC) || (reads_of(&u[j]) & (u8)~(valid & left)) || (t->fate[j] == FLAGS_STORE && is_partial(writes_of(&u[j]))))
+            if (!host || (!looks_at_once(u) && bt_low[u->op].kind != LOW_JCC) ||
+                (reads_of(u) & (u8)~(valid & left)) || stored_part)
                 return true;
         }
-        if (!bt_is_pure(&u[j]))
+        if (leaves_trace(t, j)) {
+            *looks = true;
+            if (!host || left != UF_ALL)
+                return true;
+            continue; /* nothing else of a branch matters: it stays in the trace */
+        }
+        if (!bt_is_pure(u))
             *leaves = true;
-        left &= (u8)~writes_of(&u[j]);
+        left &= (u8)~writes;
         if (!left)
             return false;
-        host = host && bt_keeps_host_flags(&u[j]);
+        /* Who reads others besides, or instead, looks at vcpu->cc, and that destroys these. */
+        host = host && bt_keeps_host_flags(u) && !(reads_of(u) & (u8)~(valid & left));
     }
+    if (t->loops && dies_at_head(t, left))
+        return false;
     *looks = true;
     return true;
 }
@@ -201,7 +233,7 @@ static enum flag_fate fate_of(const struct trans *t, unsigned i)
 {
     bool looks = false, leaves = false;
 
-    if (!writes_of(&t->b->u[i]))
+    if (!writes_of(t->seq[i]))
         return FLAGS_DEAD;
     if (needs_store(t, i, &looks, &leaves))
         return FLAGS_STORE;
@@ -218,7 +250,7 @@ void bt_flags_analyse(struct trans *t)
     /* Backwards; what is stored by a partial writer reaches back to those before it, which come later in this loop. */
     do {
         changed = false;
-        for (unsigned i = t->b->n_uops; i-- > 0;) {
+        for (unsigned i = t->n_seq; i-- > 0;) {
             enum flag_fate f = fate_of(t, i);
 
             changed |= f != t->fate[i];
@@ -254,7 +286,7 @@ static void add_pending(struct trans *t, i8 slot)
 
     /* Whose flags are all overwritten by now is done with. */
     for (unsigned k = t->n_pending; k-- > 0;) {
-        u8 w = writes_of(&t->b->u[t->pending[k].uop]);
+        u8 w = writes_of(t->pending[k].u);
 
         if (w & ~over)
             kept[n++] = t->pending[k];
@@ -263,12 +295,12 @@ static void add_pending(struct trans *t, i8 slot)
     CHECK(n < BT_PENDING_MAX);
     for (unsigned k = 0; k < n; k++)
         t->pending[k] = kept[n - 1 - k];
-    t->pending[n] = (struct bt_pending){(u8)t->i, slot};
+    t->pending[n] = (struct bt_pending){t->u, slot};
     t->n_pending = (u8)(n + 1);
 }
 
 /* AH has SF, ZF, AF, PF, CF; AL gets OF. */
-static void store_flags(struct trans *t, enum flag_shape shape)
+void bt_flags_store(struct trans *t, enum flag_shape shape)
 {
     struct emitter *e = &t->e;
 
@@ -308,9 +340,13 @@ void bt_flags_after(struct trans *t, enum flag_shape shape)
                                [SHAPE_SHR] = UF_ALL & ~(UF_A | UF_O)};
 
     t->host_flags = writes_of(t->u) & valid[shape];
+    if (!is_partial(writes_of(t->u)) || bt_fate(t) == FLAGS_STORE) {
+        t->exit_store = bt_fate(t) != FLAGS_STORE && bt_fate(t) != FLAGS_DEAD;
+        t->exit_shape = (u8)shape;
+    }
     switch (bt_fate(t)) {
     case FLAGS_STORE:
-        store_flags(t, shape);
+        bt_flags_store(t, shape);
         t->n_pending = 0;
         break;
     case FLAGS_AGAIN: add_pending(t, -1); break;
@@ -409,7 +445,7 @@ static u64 merge(u64 old, u64 value, unsigned size)
 void bt_recover_flags(struct vcpu *v, const struct bt_point *pt)
 {
     for (unsigned k = 0; k < pt->n_pending; k++) {
-        struct uop again[2] = {pt->b->u[pt->pending[k].uop], {.fn = stop_here}};
+        struct uop again[2] = {*pt->pending[k].u, {.fn = stop_here}};
         const struct low *l = &bt_low[again[0].op];
         unsigned g = bt_gpr(again[0].dst, l->size);
         u64 now = v->r[g];

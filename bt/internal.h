@@ -61,6 +61,7 @@ enum low_kind {
     LOW_CWD,
     LOW_END,
     LOW_SSE,
+    LOW_X87,
     LOW_HELPER, /* UOP_CALL: the helper is called directly */
     LOW_LEAVES, /* no lowering, and the block ends in it */
 };
@@ -72,7 +73,7 @@ struct low {
     u8 kind, form;
     u8 op;       /* operation within the family; condition */
     u8 size;     /* bytes */
-    u8 from;     /* bytes of the source of a widening move */
+    u8 from;     /* bytes of the source of a widening move; LOW_X87: of the memory operand */
     bool flags;  /* this twin writes flags */
     u32 host;    /* LOW_SSE: the host's opcode */
     u8 sse;      /* LOW_SSE: enum sse_shape */
@@ -93,7 +94,7 @@ enum { OP_ROL, OP_ROR, OP_RCL, OP_RCR, OP_SHL, OP_SHR, OP_SAR };
 /* Flags that were not stored, because they are wanted only if the block is left unexpectedly: made again then, from the
  * operands of the micro-op that makes them. */
 struct bt_pending {
-    u8 uop;
+    const struct uop *u;
     i8 slot; /* where the destination's old value was saved (vcpu->t.saved); -1: it follows from the result */
 };
 
@@ -102,9 +103,18 @@ struct bt_point {
     struct block *b;
     u32 resume;      /* offset of the code that tries again; 0: there is none */
     u16 uop;
+    u16 refund;      /* instructions of the trace that come behind the block: charged, but not yet due */
     u8 size, access; /* what to fill the TLB for: enum mmu_access; 0: do not try */
     u8 n_pending;    /* flags that are not in vcpu->cc yet, in the order of their making */
     struct bt_pending pending[BT_PENDING_MAX];
+    u8 note_seg; /* segment of the last x87 memory operand, + 1; 0: vcpu->fpu has it */
+    u32 note;    /* the last x87 instruction; 0: vcpu->fpu has it */
+};
+
+/* An x87 instruction's pointers, by number. */
+struct bt_note {
+    u64 ip;
+    u16 opcode;
 };
 
 /* A direct branch out of a block. */
@@ -123,8 +133,12 @@ struct bt_page {
     u32 key, id;
 };
 
+struct bt_trace;
+
 struct bt_block {
     struct block *b;
+    struct bt_trace *trace; /* it begins here, and is entered instead; NULL: none */
+    u8 samples;             /* how often the block was met when the budget was used up */
     u8 *code;
     struct bt_exit *in;
     u32 page_id;
@@ -136,13 +150,32 @@ struct bt_block {
 
 struct bt;
 
-#define BT_FORWARD_MAX 192
+#define BT_TRACE_BLOCKS 24
+#define BT_SEQ_MAX 240
+#define BT_TRACES_MAX (1u << 14)
+struct bt_trace {
+    struct bt_block *blocks[BT_TRACE_BLOCKS]; /* the first is the head */
+    unsigned n;
+    u8 *code;
+    bool gone;
+};
+/* What was executed since the head of a trace to be. */
+struct bt_recorder {
+    struct block *head;  /* NULL: nothing is recorded */
+    struct block *blocks[BT_TRACE_BLOCKS];
+    unsigned n, n_uops, waited;
+    u64 returns[8];
+    unsigned n_returns;
+};
+
+#define BT_FORWARD_MAX 512
 /* Room that one block may take, and tables. */
 #define BT_BLOCK_MAX 32768
 #define BT_POINTS_MAX (1u << 20)
 #define BT_EXITS_MAX (1u << 19)
 #define BT_BLOCKS_MAX (1u << 18)
 #define BT_COPIES_MAX (1u << 17)
+#define BT_NOTES_MAX (1u << 19)
 #define BT_IDS (1u << 15)
 #define BT_JUMP_SHIFT 9
 
@@ -154,11 +187,29 @@ struct trans {
     struct bt_block *bb;
     const struct uop *u; /* being lowered */
     unsigned i;
-    u8 fate[BLOCK_UOPS_MAX]; /* enum flag_fate of the flags that micro-op i writes */
+    /* The micro-ops: of one block, or of those of a trace in the order of their execution. */
+    const struct uop *seq[BT_SEQ_MAX + 1];
+    u8 of[BT_SEQ_MAX + 1]; /* index of their block */
+    struct block *blocks[BT_TRACE_BLOCKS];
+    u16 after[BT_TRACE_BLOCKS]; /* instructions of the blocks behind it */
+    unsigned n_seq, n_blocks, n_insns;
+    bool is_trace, loops;
+    u8 *loop_head;
+    u8 fate[BT_SEQ_MAX]; /* enum flag_fate of the flags that micro-op i writes */
+    bool exit_store;     /* flags are in EFLAGS alone: who leaves the trace here has to store them */
+    u8 exit_shape;
     struct bt_pending pending[BT_PENDING_MAX];
     u8 n_pending, next_slot;
     u8 host_flags; /* UF_*: those of EFLAGS that are the guest's at this moment */
     bool xmm;      /* the guest's vector registers are loaded */
+    bool x87;      /* the guest's x87 state is */
+    struct {
+        bool pending; /* micro-op u of b is the last x87 instruction, and not noted yet */
+        u8 seg;       /* as in struct bt_point */
+        const struct uop *u;
+        const struct block *b;
+        u32 id;       /* in bt->notes; 0: not there yet */
+    } note;
     struct {
         u8 *jump; /* displacement that leads to the stub */
         u32 point;
@@ -167,10 +218,18 @@ struct trans {
     struct {
         u8 *jump;
         u32 exit;
-    } outs[12];
+    } outs[12 + 2 * BT_TRACE_BLOCKS];
     unsigned n_outs;
-    u8 *budget;
-    u32 at[BLOCK_UOPS_MAX + 1]; /* where the host code of micro-op i begins, from the block's; then: what is out of line */
+    /* Branches out of a trace. */
+    struct {
+        u8 *jump;
+        u64 rip;
+        u8 shape, block;
+        bool store;
+    } side[BT_TRACE_BLOCKS];
+    unsigned n_side;
+    u8 *budget[2];
+    u32 at[BT_SEQ_MAX + 1]; /* where the host code of micro-op i begins, from the block's; then: what is out of line */
 };
 
 struct bt {
@@ -186,8 +245,11 @@ struct bt {
     const struct bt_options *options;
     /* Code made once. */
     const u8 *enter, *leave, *leave_saved, *slow, *call, *call_leave, *load_xmm, *save_xmm;
+    const u8 *load_x87, *reload_x87, *save_x87, *save;
     struct uop (*copies)[2];
     unsigned n_copies;
+    struct bt_note *notes; /* from 1 on */
+    unsigned n_notes;
     u64 stat_entered, stat_translated, stat_interpreted, stat_filled, stat_linked, stat_emptied, stat_bytes,
         stat_insns;
     /* What bt/watch.h needs; NULL where it is not wanted. */
@@ -196,6 +258,10 @@ struct bt {
     struct bt_profile *profile;
     struct bt_symbols *symbols;
     struct trans trans;
+    struct bt_trace *traces; /* BT_TRACES_MAX */
+    unsigned n_traces;
+    struct bt_recorder recorder;
+    u64 stat_traces, stat_loops;
 };
 
 /* The host register of a guest register, or -1: it lies in memory. */
@@ -210,6 +276,7 @@ static inline struct host_mem bt_slot(unsigned g)
 /* low.c */
 void bt_low_init(void);
 void bt_low_init_sse(void);
+void bt_low_init_x87(void);
 /* Is there a lowering for just this one? */
 bool bt_is_lowered(const struct uop *u);
 /* May it fault, miss or be left for the interpreter half-way? */
@@ -239,6 +306,7 @@ enum flag_shape {
     SHAPE_SHR,   /* OF and AF are 0 */
 };
 void bt_flags_after(struct trans *t, enum flag_shape shape);
+void bt_flags_store(struct trans *t, enum flag_shape shape);
 enum flag_fate bt_fate(const struct trans *t);
 /* Emit a test of a condition; returns the host's condition code that then tells it. */
 unsigned bt_condition(struct trans *t, unsigned cond);
@@ -282,8 +350,48 @@ void bt_lower_call(struct trans *t, bool leaves);
 void bt_exit_direct(struct trans *t, u64 rip);
 void bt_need_xmm(struct trans *t);
 
+/* lower_x87.c */
+bool bt_lower_x87(struct trans *t, const struct low *l);
+bool bt_x87_is_lowered(const struct uop *u);
+/* The number of the last x87 instruction's note, if nothing says yet which that is; else 0. */
+u32 bt_x87_note(struct trans *t);
+/* Before the block is left or C is called: have the note in vcpu->t. Touches no flags. */
+void bt_x87_flush(struct trans *t);
+void bt_x87_recover(struct vcpu *v, const struct bt_point *pt);
+/* Stubs: save_x87, if it is live, and reload_x87, if it has been; both clobber RAX, RCX, RDX. load_x87 is as load_xmm. */
+void bt_make_x87(struct bt *bt, struct emitter *e);
+void bt_make_load_x87(struct bt *bt, struct emitter *e);
+
 /* translate.c */
 struct bt_block *bt_translate(struct bt *bt, struct vcpu *v, struct block *b);
+bool bt_has_room(const struct bt *bt);
+void bt_begin(struct bt *bt, struct vcpu *v, struct bt_block *bb);
+void bt_add_block(struct trans *t, struct block *b);
+void bt_add_uop(struct trans *t, const struct uop *u); /* of the block added last */
+u8 *bt_finish(struct trans *t);
+
+/* trace.c */
+/* The budget was used up at bb, as it is most often where most instructions are executed. */
+void bt_sample(struct bt *bt, struct bt_block *bb);
+/* While something is recorded: b is going to be executed. False: nothing is any more. */
+bool bt_record(struct vcpu *v, struct block *b);
+/* A block of traces is not what memory holds any more. */
+void bt_traces_gone(struct vcpu *v, struct bt_block *bb);
+void bt_trace_entry(struct trans *t);
+/* Where bb is entered. */
+static inline u8 *bt_entry_of(const struct bt_block *bb)
+{
+    return bb->trace ? bb->trace->code : bb->code;
+}
+/* The number of the code page that may be entered at rip's page. */
+static inline struct host_mem bt_page_slot(const struct trans *t, u64 rip)
+{
+    struct host_mem m = VCPU_AT(t.page_id);
+
+    m.disp += (i32)((t->b->key & KEY_USER ? BT_PAGES : 0) + (rip >> 12) % BT_PAGES) * 4;
+    return m;
+}
+bool bt_lower_within(struct trans *t, const struct low *l);
 /* stubs.c */
 void bt_make_stubs(struct bt *bt);
 /* What `enter` pushes, in this order; then RSP goes down by another 8. */

@@ -121,4 +121,5 @@ void bt_low_init(void)
     set_flow();
     set_others();
     bt_low_init_sse();
+    bt_low_init_x87();
 }

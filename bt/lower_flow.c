@@ -11,6 +11,7 @@
  * does not hit both entries is the interpreter's as a whole.
  */
 #include "bt/watch.h"
+#include "src/base/check.h"
 
 /* ---- Stack ---------------------------------------------------------------------------------------------------------- */
 
@@ -123,21 +124,15 @@ static void align_patch(struct emitter *e, unsigned before)
         emit8(e, 0x90);
 }
 
-static unsigned page_slot(u64 rip)
-{
-    return (rip >> 12) % BT_PAGES;
-}
-
 void bt_exit_direct(struct trans *t, u64 rip)
 {
     struct emitter *e = &t->e;
     u8 *id = NULL;
 
     if (!is_same_page(t->b, rip)) {
-        struct host_mem m = VCPU_AT(t.page_id);
+        struct host_mem m = bt_page_slot(t, rip);
         u8 *jump;
 
-        m.disp += (i32)page_slot(rip) * 4;
         align_patch(e, 6);
         emit_xm(e, 4, 0x81, 7, m); /* CMP, with an immediate of 32 bits whatever its value */
         id = e->p;
@@ -172,6 +167,70 @@ static void lower_jcc(struct trans *t, const struct low *l)
         emit_patch(over, e->p);
         bt_exit_direct(t, u->imm2);
     }
+}
+
+/* ---- Within a trace --------------------------------------------------------------------------------------------------- */
+
+static u64 next_in_trace(const struct trans *t)
+{
+    unsigned k = t->of[t->i] + 1u;
+
+    return t->blocks[k < t->n_blocks ? k : 0]->rip;
+}
+
+static void branch_aside(struct trans *t, unsigned cond, u64 rip)
+{
+    CHECK(!t->exit_store || t->host_flags);
+    t->side[t->n_side].jump = emit_jcc(&t->e, cond, NULL);
+    t->side[t->n_side].rip = rip;
+    t->side[t->n_side].shape = t->exit_shape;
+    t->side[t->n_side].store = t->exit_store;
+    t->side[t->n_side++].block = t->of[t->i];
+}
+
+static void branch_within(struct trans *t, const struct low *l)
+{
+    unsigned cond = bt_condition(t, l->op);
+
+    if (next_in_trace(t) == t->u->imm)
+        branch_aside(t, cond ^ 1, t->u->imm2);
+    else
+        branch_aside(t, cond, t->u->imm);
+}
+
+static void call_within(struct trans *t, const struct low *l)
+{
+    struct host_mem m = push_place(t, l->size, true);
+
+    store_constant(t, l->size, t->u->imm2, m);
+    set_sp(t, l->size);
+}
+
+/* A return to where the trace goes on; any other is the interpreter's. */
+static void return_within(struct trans *t, const struct low *l)
+{
+    struct host_mem m = top(t, R_SP, l->size, true);
+    u64 expected = next_in_trace(t);
+
+    emit_rm(&t->e, l->size, 0x8b, H_DX, m);
+    emit_mov_imm(&t->e, H_CX, expected);
+    emit_rr(&t->e, 8, 0x3b, H_DX, H_CX);
+    bt_slow_if(t, 5, bt_point(t, 0, 0));
+    add_sp(t, l->size, (i32)(l->size + t->u->imm));
+}
+
+/* A branch that stays in the trace. False: the last one of a trace that does not loop, or no branch. */
+bool bt_lower_within(struct trans *t, const struct low *l)
+{
+    if (!t->loops && t->i + 1 == t->n_seq)
+        return false;
+    switch ((enum low_kind)l->kind) {
+    case LOW_JCC: branch_within(t, l); break;
+    case LOW_CALL: call_within(t, l); break;
+    case LOW_RET: return_within(t, l); break;
+    default: return false;
+    }
+    return true;
 }
 
 /* ---- Indirect branches ------------------------------------------------------------------------------------------------ */
@@ -326,6 +385,6 @@ void bt_lower_call(struct trans *t, bool leaves)
         emit32(e, (u32)(bt->call - (e->p + 4)));
     }
     t->host_flags = 0;
-    t->xmm = false;
+    t->xmm = t->x87 = false;
     t->n_pending = 0;
 }

@@ -139,10 +139,13 @@ u32 bt_point(struct trans *t, unsigned size, unsigned access)
     struct bt_point *pt = &bt->points[bt->n_points];
 
     *pt = (struct bt_point){.b = t->b,
-                            .uop = (u16)t->i,
+                            .uop = (u16)(t->u - t->b->u),
+                            .refund = t->after[t->of[t->i]],
                             .size = (u8)size,
                             .access = (u8)access,
-                            .n_pending = t->n_pending};
+                            .n_pending = t->n_pending,
+                            .note = bt_x87_note(t),
+                            .note_seg = t->note.seg};
     memcpy(pt->pending, t->pending, sizeof(pt->pending));
     if (access)
         pt->resume = (u32)(t->e.p - bt->write);

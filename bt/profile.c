@@ -291,7 +291,7 @@ u64 *bt_unlowered_counter(struct trans *t)
     char name[sizeof(c->row->name)];
     u64 *n;
 
-    name_uop(name, sizeof(name), t->b, t->i);
+    name_uop(name, sizeof(name), t->b, (unsigned)(t->u - t->b->u));
     n = counter_of(c->row, &c->n, UNLOWERED_MAX, name);
     return n ? n : &c->others;
 }

@@ -28,7 +28,8 @@ static void empty(struct vcpu *v)
     for (unsigned i = 0; i < bt->n_blocks; i++)
         if (bt->blocks[i].b)
             bt->blocks[i].b->bt = NULL;
-    bt->n_points = bt->n_exits = bt->n_blocks = bt->n_copies = 0;
+    bt->n_points = bt->n_exits = bt->n_blocks = bt->n_copies = bt->n_notes = bt->n_traces = 0;
+    bt->recorder.head = NULL;
     bt->used = bt->fixed;
     memset(bt->pages, 0, BT_IDS * sizeof(*bt->pages));
     bt->n_pages = 0;
@@ -72,9 +73,9 @@ static void block_gone(struct vcpu *v, struct block *b)
 {
     struct bt_block *bb = b->bt;
 
-    (void)v;
     if (!bb)
         return;
+    bt_traces_gone(v, bb);
     for (struct bt_exit *x = bb->in; x; x = x->next)
         unlink_exit(x);
     bb->in = NULL;
@@ -96,7 +97,7 @@ static void link_exit(struct bt *bt, struct bt_exit *x, struct bt_block *to)
             return;
         __atomic_store_n((u32 *)x->id, to->page_id, __ATOMIC_RELEASE);
     }
-    emit_patch(x->jump, to->code);
+    emit_patch(x->jump, bt_entry_of(to));
     x->to = to;
     x->next = to->in;
     to->in = x;
@@ -126,12 +127,12 @@ static gla_t address_of(const struct vcpu *v, const struct uop *u, unsigned size
 
 static bool filled(struct vcpu *v, const struct bt_point *pt, const struct uop *u)
 {
-    u64 generation = v->mmu.generation;
+    u64 generation = mmu_generation(&v->mmu);
     gla_t a = address_of(v, u, pt->size);
 
     if ((a & 0xfff) + pt->size > 0x1000)
         return false;
-    return mmu_fill(&v->mmu, a, pt->size, pt->access, u) && v->mmu.generation == generation;
+    return mmu_fill(&v->mmu, a, pt->size, pt->access, u) && mmu_generation(&v->mmu) == generation;
 }
 
 /* Called by the stub `slow`, with the guest's registers in memory. Returns where to try again, or 0 when the interpreter
@@ -144,9 +145,12 @@ u64 bt_slow_path(struct vcpu *v, u32 point)
 
     v->blk = pt->b;
     v->cur = u;
+    vcpu_refund(v, pt->refund);
     bt_recover_flags(v, pt);
+    bt_x87_recover(v, pt);
     if (pt->access && filled(v, pt, u)) {
         bt->stat_filled++;
+        vcpu_refund(v, -(i32)pt->refund);
         return (u64)(uintptr_t)bt_exec(bt, bt->write + pt->resume);
     }
     bt->stat_interpreted++;
@@ -191,14 +195,16 @@ static struct bt_block *translation(struct vcpu *v, struct block *b)
 /* What translated code believes is brought up to date. */
 static void follow_generation(struct vcpu *v)
 {
-    if (v->t.generation != v->mmu.generation) {
-        v->t.generation = v->mmu.generation;
-        memset(v->t.page_id, 0, sizeof(v->t.page_id));
-        v->t.jump_epoch = (v->t.jump_epoch + 1) % (1u << 21);
-        if (!v->t.jump_epoch)
+    unsigned user = v->mmu.index == MMU_USER;
+
+    if (v->t.generation[user] != v->mmu.generation[user]) {
+        v->t.generation[user] = v->mmu.generation[user];
+        memset(v->t.page_id[user], 0, sizeof(v->t.page_id[user]));
+        v->t.jump_epoch[user] = (v->t.jump_epoch[user] + 1) % (1u << 21);
+        if (!v->t.jump_epoch[user])
             memset(v->t.jump, 0, sizeof(v->t.jump));
     }
-    v->t.jump_tag = vcpu_run_key(v) | v->t.jump_epoch << 11;
+    v->t.jump_tag = vcpu_run_key(v) | v->t.jump_epoch[user] << 11;
 }
 
 static void note_entry(struct vcpu *v, const struct bt_block *bb)
@@ -207,10 +213,10 @@ static void note_entry(struct vcpu *v, const struct bt_block *bb)
     unsigned i = ((u32)rip >> BT_JUMP_SHIFT ^ (u32)rip) % BT_JUMPS;
 
     if (!is_crossing(bb->b))
-        v->t.page_id[bb->page_slot] = bb->page_id;
+        v->t.page_id[!!(bb->b->key & KEY_USER)][bb->page_slot] = bb->page_id;
     v->t.jump[i].lin = rip;
     v->t.jump[i].tag = v->t.jump_tag;
-    v->t.jump[i].code = bt_exec(v->t.bt, bb->code);
+    v->t.jump[i].code = bt_exec(v->t.bt, bt_entry_of(bb));
 }
 
 /* Interpret b. False: the budget does not cover it. */
@@ -232,7 +238,7 @@ static u64 enter(struct vcpu *v, const struct bt_block *bb)
     u64 left;
 
     bt->stat_entered++;
-    left = fn(v, bt_exec(bt, bb->code));
+    left = fn(v, bt_exec(bt, bt_entry_of(bb)));
     v->blk = NULL;
     return left;
 }
@@ -246,6 +252,8 @@ static unsigned run_one_block(struct vcpu *v, struct block *b, struct bt_exit **
     u64 left;
 
     follow_generation(v);
+    if (unlikely(bt->recorder.head) && bt_record(v, b))
+        bb = NULL;
     if (bb) {
         if (*from && bt->stat_emptied == emptied)
             link_exit(bt, *from, bb);
@@ -257,6 +265,7 @@ static unsigned run_one_block(struct vcpu *v, struct block *b, struct bt_exit **
             v->rip = (*from)->rip;
         } else if ((left & 0xff) == LEFT_BUDGET) {
             v->rip = bt->blocks[left >> 8].b->rip;
+            bt_sample(bt, &bt->blocks[left >> 8]);
         }
         return left & 0xff;
     }
@@ -271,7 +280,7 @@ void bt_run_alone(struct vcpu *v, struct block *b)
     struct bt *bt = v->t.bt;
     u64 left;
 
-    bt->n_points = bt->n_exits = bt->n_blocks = bt->n_copies = 0;
+    bt->n_points = bt->n_exits = bt->n_blocks = bt->n_copies = bt->n_notes = 0;
     bt->used = bt->fixed;
     v->t.jump_tag = 1; /* nothing is known */
     left = enter(v, bt_translate(bt, v, b));
@@ -312,8 +321,10 @@ static int make_tables(struct bt *bt)
     bt->exits = memory_map_lazy(BT_EXITS_MAX * sizeof(*bt->exits));
     bt->blocks = memory_map_lazy(BT_BLOCKS_MAX * sizeof(*bt->blocks));
     bt->copies = memory_map_lazy(BT_COPIES_MAX * sizeof(*bt->copies));
+    bt->notes = memory_map_lazy(BT_NOTES_MAX * sizeof(*bt->notes));
     bt->pages = memory_map_lazy(BT_IDS * sizeof(*bt->pages));
-    if (!bt->points || !bt->exits || !bt->blocks || !bt->copies || !bt->pages)
+    bt->traces = memory_map_lazy(BT_TRACES_MAX * sizeof(*bt->traces));
+    if (!bt->points || !bt->exits || !bt->blocks || !bt->copies || !bt->notes || !bt->pages || !bt->traces)
         return -ENOMEM;
     return bt_counts_create(bt);
 }
@@ -354,7 +365,9 @@ void bt_destroy(struct vcpu *v)
     memory_unmap(bt->exits, BT_EXITS_MAX * sizeof(*bt->exits));
     memory_unmap(bt->blocks, BT_BLOCKS_MAX * sizeof(*bt->blocks));
     memory_unmap(bt->copies, BT_COPIES_MAX * sizeof(*bt->copies));
+    memory_unmap(bt->notes, BT_NOTES_MAX * sizeof(*bt->notes));
     memory_unmap(bt->pages, BT_IDS * sizeof(*bt->pages));
+    memory_unmap(bt->traces, BT_TRACES_MAX * sizeof(*bt->traces));
     bt_code_unmap(bt);
     bt_symbols_destroy(bt);
     bt_profile_destroy(bt);

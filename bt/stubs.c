@@ -9,6 +9,9 @@
  *   call         RAX(RCX block, RDX micro-op): a routine of the interpreter, with all registers in memory around it
  *   call_leave   the same, and the block is over
  *   load_xmm     vector registers and MXCSR; goes to `slow` where an exception is unmasked
+ *   save         what of the guest the host's vector and x87 registers hold, if anything
+ *
+ * What loads and saves the x87 unit is in bt/lower_x87.c.
  *
  * In translated code RSP is a multiple of 16.
  */
@@ -61,6 +64,43 @@ static const u8 *make_save_xmm(struct emitter *e)
     return at;
 }
 
+/* Is anything live? As flags: E if not. */
+static void emit_compare_live(struct emitter *e)
+{
+    _Static_assert(offsetof(struct translated, x87_live) == offsetof(struct translated, xmm_live) + 1, "one word");
+    emit_alu_mi(e, 2, 7, VCPU_AT(t.xmm_live), 0);
+}
+
+static void emit_push(struct emitter *e, unsigned reg, u32 opcode)
+{
+    emit_opcode(e, 4, (opcode | (reg & 7)) | EMIT_FIXED, 0, 0, reg, false, false);
+}
+
+/* Whatever is live; touches no other register. */
+static const u8 *make_save(struct bt *bt, struct emitter *e)
+{
+    static const u8 used[] = {H_AX, H_CX, H_DX};
+    const u8 *at = e->p;
+    u8 *some, *no_x87;
+
+    emit_compare_live(e);
+    some = emit_jcc(e, 5, NULL);
+    emit8(e, 0xc3);
+    emit_patch(some, e->p);
+    emit_call(e, bt->save_xmm);
+    emit_xm(e, 1, 0x81, 7, VCPU_AT(t.x87_live));
+    emit8(e, 0);
+    no_x87 = emit_jcc(e, 4, NULL);
+    for (unsigned i = 0; i < ARRAY_SIZE(used); i++)
+        emit_push(e, used[i], 0x50);
+    emit_call(e, bt->save_x87);
+    for (unsigned i = ARRAY_SIZE(used); i-- > 0;)
+        emit_push(e, used[i], 0x58);
+    emit_patch(no_x87, e->p);
+    emit8(e, 0xc3);
+    return at;
+}
+
 static const u8 *make_load_xmm(struct emitter *e, const u8 *slow)
 {
     const u8 *at = e->p;
@@ -97,11 +137,10 @@ static void emit_call_c(struct emitter *e, u64 fn)
 static const u8 *make_slow(struct bt *bt, struct emitter *e)
 {
     const u8 *at = e->p;
-    u8 *over, *leave;
+    u8 *over, *leave, *no_xmm;
     const u8 *quiet;
 
-    emit_xm(e, 1, 0x81, 7, VCPU_AT(t.xmm_live));
-    emit8(e, 0);
+    emit_compare_live(e);
     over = emit_jcc(e, 5, NULL);
     move_registers(e, 0x89);
     emit_vcpu(e);
@@ -114,18 +153,33 @@ static const u8 *make_slow(struct bt *bt, struct emitter *e)
     emit8(e, 0xff); /* JMP RAX */
     emit8(e, 0xe0);
 
-    /* The same with live vector registers: C may use them. */
+    /* The same with live vector registers or x87 state: C may use them. */
     emit_patch(over, e->p);
-    emit_call(e, bt->save_xmm);
+    emit_rm(e, 4, 0x0fb7 | EMIT_FIXED, H_CX, VCPU_AT(t.xmm_live));
+    emit_push(e, H_CX, 0x50);
+    emit_push(e, H_CX, 0x50);
+    emit_call(e, bt->save);
     move_registers(e, 0x89);
     emit_vcpu(e);
     emit_rr(e, 4, 0x8b, H_SI, H_AX);
     emit_call_c(e, (u64)(uintptr_t)bt_slow_path);
+    emit_push(e, H_CX, 0x58);
+    emit_push(e, H_CX, 0x58);
     emit_rr(e, 8, 0x85, H_AX, H_AX);
     over = emit_jcc(e, 4, NULL);
+    emit_xr(e, 4, 0xf7, 0, H_CX);
+    emit32(e, 1);
+    no_xmm = emit_jcc(e, 4, NULL);
     move_xmm(e, 0x0f28);
     emit_xm(e, 4, 0x0fae | EMIT_FIXED, 2, VCPU_AT(fpu.mxcsr));
     set_live(e, 1);
+    emit_patch(no_xmm, e->p);
+    emit_xr(e, 4, 0xf7, 0, H_CX);
+    emit32(e, 0x100);
+    emit_jcc(e, 4, quiet);
+    emit_push(e, H_AX, 0x50);
+    emit_call(e, bt->reload_x87);
+    emit_push(e, H_AX, 0x58);
     emit_jmp(e, quiet);
 
     emit_patch(over, e->p);
@@ -138,7 +192,7 @@ static const u8 *make_slow(struct bt *bt, struct emitter *e)
 static void emit_routine(struct bt *bt, struct emitter *e)
 {
     move_registers(e, 0x89);
-    emit_call(e, bt->save_xmm);
+    emit_call(e, bt->save);
     emit_rm(e, 8, 0x89, H_CX, VCPU_AT(blk));
     emit_rm(e, 8, 0x89, H_DX, VCPU_AT(cur));
     emit_rr(e, 8, 0x8b, H_SI, H_DX);
@@ -148,11 +202,6 @@ static void emit_routine(struct bt *bt, struct emitter *e)
 }
 
 const u8 bt_saved[BT_SAVED] = {H_BX, H_BP, H_12, H_13, H_14, H_15};
-
-static void emit_push(struct emitter *e, unsigned reg, u32 opcode)
-{
-    emit_opcode(e, 4, (opcode | (reg & 7)) | EMIT_FIXED, 0, 0, reg, false, false);
-}
 
 static void make_enter_and_leave(struct bt *bt, struct emitter *e)
 {
@@ -168,7 +217,7 @@ static void make_enter_and_leave(struct bt *bt, struct emitter *e)
 
     bt->leave = e->p;
     move_registers(e, 0x89);
-    emit_call(e, bt->save_xmm);
+    emit_call(e, bt->save);
     bt->leave_saved = e->p;
     emit_alu_ri(e, 8, 0, H_SP, 8);
     for (unsigned i = BT_SAVED; i-- > 0;)
@@ -181,9 +230,12 @@ void bt_make_stubs(struct bt *bt)
     struct emitter e = {bt->write, bt->write + bt->size, false};
 
     bt->save_xmm = make_save_xmm(&e);
+    bt_make_x87(bt, &e);
+    bt->save = make_save(bt, &e);
     make_enter_and_leave(bt, &e);
     bt->slow = make_slow(bt, &e);
     bt->load_xmm = make_load_xmm(&e, bt->slow);
+    bt_make_load_x87(bt, &e);
 
     bt->call = e.p;
     emit_alu_ri(&e, 8, 5, H_SP, 8);

@@ -6,15 +6,20 @@
  */
 #include "bt/watch.h"
 
+/* The two halves of the budget's word are looked at apart: one load of both, right behind the store of one, would wait for
+ * that store to leave the store buffer. */
 static void emit_entry(struct trans *t)
 {
+    const u64 *count = t->is_trace ? NULL : bt_profile_counter(t);
     struct emitter *e = &t->e;
-    unsigned n = t->b->n_insns;
-    const u64 *count = bt_profile_counter(t);
 
-    emit_alu_mi(e, 8, 7, VCPU_AT(p.budget.word), n);
-    t->budget = emit_jcc(e, 12, NULL);
-    emit_alu_mi(e, 4, 5, VCPU_AT(p.budget.left), n);
+    if (t->is_trace)
+        bt_trace_entry(t);
+    t->loop_head = e->p;
+    emit_alu_mi(e, 4, 5, VCPU_AT(p.budget.left), t->n_insns);
+    t->budget[0] = emit_jcc(e, 2, NULL);
+    emit_alu_mi(e, 4, 7, VCPU_AT(p.budget.stop), 0);
+    t->budget[1] = emit_jcc(e, 5, NULL);
     if (count) {
         emit_mov_imm(e, H_AX, (u64)(uintptr_t)count);
         emit_xm(e, 8, 0xff, 0, host_at(H_AX, 0));
@@ -27,11 +32,31 @@ static void emit_out(struct trans *t, u32 number, u32 kind)
     emit_jmp(&t->e, t->bt->leave);
 }
 
+/* Branches out of a trace: what its own code has put off is made good, flags and budget, and then they are exits like
+ * others. */
+static void emit_sides(struct trans *t)
+{
+    struct emitter *e = &t->e;
+
+    for (unsigned i = 0; i < t->n_side; i++) {
+        unsigned after = t->after[t->side[i].block];
+
+        emit_patch(t->side[i].jump, e->p);
+        if (t->side[i].store)
+            bt_flags_store(t, (enum flag_shape)t->side[i].shape);
+        if (after)
+            emit_alu_mi(e, 4, 0, VCPU_AT(p.budget.left), after);
+        t->b = t->blocks[t->side[i].block];
+        bt_exit_direct(t, t->side[i].rip);
+    }
+}
+
 /* Stubs of exits, of the budget test, of slow paths. */
 static void emit_out_of_line(struct trans *t)
 {
     struct emitter *e = &t->e;
 
+    emit_sides(t);
     for (unsigned i = 0; i < t->n_outs; i++) {
         struct bt_exit *x = &t->bt->exits[t->outs[i].exit];
 
@@ -41,8 +66,13 @@ static void emit_out_of_line(struct trans *t)
         }
         emit_patch(t->outs[i].jump, x->stub);
     }
-    emit_patch(t->budget, e->p);
-    emit_out(t, (u32)(t->bb - t->bt->blocks), LEFT_BUDGET);
+    emit_patch(t->budget[0], e->p);
+    emit_patch(t->budget[1], e->p);
+    emit_alu_mi(e, 4, 0, VCPU_AT(p.budget.left), t->n_insns);
+    if (t->is_trace)
+        emit_jmp(e, t->bb->code);
+    else
+        emit_out(t, (u32)(t->bb - t->bt->blocks), LEFT_BUDGET);
     for (unsigned i = 0; i < t->n_forward; i++) {
         emit_patch(t->forward[i].jump, e->p);
         emit_mov_imm(e, H_AX, t->forward[i].point);
@@ -50,22 +80,31 @@ static void emit_out_of_line(struct trans *t)
     }
 }
 
+static bool leaves_block(const struct low *l)
+{
+    return l->kind == LOW_JCC || l->kind == LOW_JMP || l->kind == LOW_CALL || l->kind == LOW_RET || l->kind == LOW_END;
+}
+
 static void lower(struct trans *t)
 {
     const struct low *l = &bt_low[t->u->op];
-    bool last = t->i + 1u == t->b->n_uops;
 
-    if (bt_is_lowered(t->u) &&
-        (bt_lower_int(t, l) || bt_lower_flow(t, l) || bt_lower_sse(t, l)))
+    if (leaves_block(l))
+        bt_x87_flush(t);
+    if (t->is_trace && bt_lower_within(t, l))
         return;
-    bt_lower_call(t, last);
+    if (bt_is_lowered(t->u) &&
+        (bt_lower_int(t, l) || bt_lower_flow(t, l) || bt_lower_sse(t, l) || bt_lower_x87(t, l)))
+        return;
+    bt_x87_flush(t);
+    bt_lower_call(t, t->i + 1u == t->n_seq);
 }
 
-static bool has_room(const struct bt *bt)
+bool bt_has_room(const struct bt *bt)
 {
     return bt->size - bt->used > BT_BLOCK_MAX && bt->n_points + BT_FORWARD_MAX < BT_POINTS_MAX &&
-           bt->n_exits + 8 < BT_EXITS_MAX && bt->n_blocks < BT_BLOCKS_MAX &&
-           bt->n_copies + BLOCK_UOPS_MAX < BT_COPIES_MAX;
+           bt->n_exits + 4 * BT_TRACE_BLOCKS < BT_EXITS_MAX && bt->n_blocks < BT_BLOCKS_MAX &&
+           bt->n_copies + BLOCK_UOPS_MAX < BT_COPIES_MAX && bt->n_notes + BT_SEQ_MAX < BT_NOTES_MAX;
 }
 
 static void tell(struct trans *t)
@@ -80,39 +119,82 @@ static void tell(struct trans *t)
         bt_dump_block(t);
 }
 
-struct bt_block *bt_translate(struct bt *bt, struct vcpu *v, struct block *b)
+void bt_begin(struct bt *bt, struct vcpu *v, struct bt_block *bb)
 {
     struct trans *t = &bt->trans;
     u8 *start = bt->write + bt->used;
 
-    if (!has_room(bt))
-        return NULL;
     memset(t, 0, offsetof(struct trans, forward));
-    t->n_forward = t->n_outs = 0;
+    t->n_forward = t->n_outs = t->n_side = 0;
     t->e = (struct emitter){start, start + BT_BLOCK_MAX, false};
     t->bt = bt;
     t->v = v;
-    t->b = b;
-    t->bb = &bt->blocks[bt->n_blocks++];
-    *t->bb = (struct bt_block){.b = b, .code = start};
+    t->bb = bb;
+}
+
+void bt_add_uop(struct trans *t, const struct uop *u)
+{
+    t->seq[t->n_seq] = u;
+    t->of[t->n_seq++] = (u8)(t->n_blocks - 1);
+}
+
+void bt_add_block(struct trans *t, struct block *b)
+{
+    t->blocks[t->n_blocks++] = b;
+    for (unsigned i = 0; i + 1 < t->n_blocks; i++)
+        t->after[i] += b->n_insns;
+    t->n_insns += b->n_insns;
+}
+
+/* The code of what was added; NULL: it is too long. */
+u8 *bt_finish(struct trans *t)
+{
+    struct bt *bt = t->bt;
+    u8 *start = bt->write + bt->used;
+
     bt_flags_analyse(t);
+    t->b = t->blocks[0];
     emit_entry(t);
-    for (t->i = 0; t->i < b->n_uops; t->i++) {
-        t->u = &b->u[t->i];
+    for (t->i = 0; t->i < t->n_seq; t->i++) {
+        t->u = t->seq[t->i];
+        t->b = t->blocks[t->of[t->i]];
         t->at[t->i] = (u32)(t->e.p - start);
         lower(t);
     }
     t->at[t->i] = (u32)(t->e.p - start);
+    if (t->loops) {
+        bt_x87_flush(t);
+        emit_jmp(&t->e, t->loop_head);
+    }
     emit_out_of_line(t);
-    if (t->e.full) { /* too long for any room: never translated */
+    t->b = t->blocks[0];
+    if (t->e.full)
+        return NULL;
+    bt->used = align_up((size_t)(t->e.p - bt->write), 16);
+    return start;
+}
+
+struct bt_block *bt_translate(struct bt *bt, struct vcpu *v, struct block *b)
+{
+    struct trans *t = &bt->trans;
+    struct bt_block *bb;
+
+    if (!bt_has_room(bt))
+        return NULL;
+    bb = &bt->blocks[bt->n_blocks++];
+    *bb = (struct bt_block){.b = b, .code = bt->write + bt->used};
+    bt_begin(bt, v, bb);
+    bt_add_block(t, b);
+    for (unsigned i = 0; i < b->n_uops; i++)
+        bt_add_uop(t, &b->u[i]);
+    if (!bt_finish(t)) { /* too long for any room: never translated */
         bt->n_blocks--;
         return NULL;
     }
-    t->bb->code_size = (u32)(t->e.p - start);
-    bt->used = align_up((size_t)(t->e.p - bt->write), 16);
+    bb->code_size = (u32)(t->e.p - bb->code);
     bt->stat_translated++;
-    bt->stat_bytes += t->bb->code_size;
+    bt->stat_bytes += bb->code_size;
     bt->stat_insns += b->n_insns;
     tell(t);
-    return t->bb;
+    return bb;
 }

@@ -125,7 +125,7 @@ void block_wrote(struct vcpu *v, u64 gpa, unsigned size)
     if (!(p->lines & lines))
         return;
     lose(p);
-    v->mmu.generation++;
+    mmu_forget_code(&v->mmu);
     directory_underive(&v->p, TRACE_CODE, gpa >> 12);
 }
 
@@ -145,7 +145,7 @@ static void empty_cache(struct vcpu *v)
     c->n_pages = 0;
     c->used = 0;
     c->emptied++;
-    v->mmu.generation++;
+    mmu_forget_code(&v->mmu);
 }
 
 static struct code_page *get_page(struct block_cache *c, u64 gfn)
@@ -485,12 +485,12 @@ struct block *block_find(struct vcpu *v, u32 key, bool *first)
     gla_t lin = code_address(v);
     struct jump *j = &v->blocks->jump[(lin ^ lin >> 13 ^ key << 7) % JUMPS];
 
-    if (likely(j->lin == lin && j->key == key && j->gen == v->mmu.generation))
+    if (likely(j->lin == lin && j->key == key && j->gen == mmu_generation(&v->mmu)))
         return j->block;
     j->block = find_slow(v, key, lin, j, first);
     j->lin = lin;
     j->key = key;
-    j->gen = *first ? ~(u64)0 : v->mmu.generation;
+    j->gen = *first ? ~(u64)0 : mmu_generation(&v->mmu);
     return j->block;
 }
 

@@ -144,7 +144,7 @@ bool vcpu_must_look(struct vcpu *v)
     if (v->seg[SEG_CS].base != v->code_base || v->seg[SEG_CS].limit != v->code_limit) {
         v->code_base = v->seg[SEG_CS].base;
         v->code_limit = v->seg[SEG_CS].limit;
-        v->mmu.generation++;
+        mmu_forget_code(&v->mmu);
     }
     return v->shadow || v->activity != CPU_RUNNING || (v->intr_waits && (v->rflags & FL_IF)) ||
            (v->nmi_pending && !v->nmi_blocked) || v->pending_db || v->fault_pending ||
@@ -165,6 +165,11 @@ bool vcpu_charge(struct vcpu *v, const struct block *b)
         return false;
     set_left(v, (u32)word - b->n_insns);
     return true;
+}
+
+void vcpu_refund(struct vcpu *v, i32 n)
+{
+    set_left(v, left(v) + (u32)n);
 }
 
 void vcpu_stop_blocks(struct vcpu *v, const struct block *b, bool first)
@@ -190,7 +195,7 @@ static void run_blocks(struct vcpu *v)
             unsigned t = v->taken;
             u64 age;
 
-            if (likely(b->link_gen[t] == v->mmu.generation)) {
+            if (likely(b->link_gen[t] == mmu_generation(&v->mmu))) {
                 b = b->link[t];
                 continue;
             }
@@ -200,7 +205,7 @@ static void run_blocks(struct vcpu *v)
             next = block_find(v, vcpu_run_key(v), &first);
             if (!first && block_cache_age(v) == age) { /* b is still there */
                 b->link[t] = next;
-                b->link_gen[t] = v->mmu.generation;
+                b->link_gen[t] = mmu_generation(&v->mmu);
             }
             b = next;
         } else {

@@ -70,6 +70,8 @@ bool vcpu_must_look(struct vcpu *v);
 bool vcpu_is_due(const struct vcpu *v);
 /* Charge b's length to the budget. False: it does not cover it, or somebody wants attention. */
 bool vcpu_charge(struct vcpu *v, const struct block *b);
+/* Give n instructions that were charged back to the budget, or take them. */
+void vcpu_refund(struct vcpu *v, i32 n);
 /* The loop ends before b, which the budget does not cover or (first) which owes accessed bits. */
 void vcpu_stop_blocks(struct vcpu *v, const struct block *b, bool first);
 

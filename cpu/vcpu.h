@@ -187,8 +187,8 @@ struct exception {
     u64 dr6; /* for #DB: bits to set in DR6 */
 };
 
-#define BT_PAGES 256
-#define BT_JUMPS 2048
+#define BT_PAGES 512
+#define BT_JUMPS 8192
 
 /* What translated code keeps of its own (bt/). It is derived, all of it: nothing here is the guest's. */
 struct translated {
@@ -196,11 +196,15 @@ struct translated {
     u64 saved[4];           /* operands from which flags can be made again */
     const void *target;     /* of an indirect call that is under way */
     u32 host_mxcsr;         /* C's */
-    bool xmm_live;          /* the host's vector registers and MXCSR hold the guest's */
-    u64 generation;         /* of the MMU, for which what follows holds */
+    bool xmm_live __attribute__((aligned(2))); /* the host's vector registers and MXCSR hold the guest's */
+    bool x87_live;          /* and the host's x87 unit does; behind xmm_live, to look at both at once */
+    u32 x87_note;           /* which x87 instruction was the last; 0: fpu has it (bt/lower_x87.c) */
+    i32 x87_ds;             /* where the selector of its operand is; 0: fpu has it */
+    u8 x87_image[108] __attribute__((aligned(16))); /* as FNSAVE stores it */
+    u64 generation[2];      /* of the MMU, for which what follows holds; by privilege, as in struct mmu */
     u32 jump_tag;           /* of the entries of `jump` that hold now: mode and epoch */
-    u32 jump_epoch;
-    u32 page_id[BT_PAGES]; /* by linear page: the code page that may be entered there (0: none) */
+    u32 jump_epoch[2];
+    u32 page_id[2][BT_PAGES]; /* by linear page: the code page that may be entered there (0: none) */
     struct {
         u64 lin;
         const void *code;

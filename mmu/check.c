@@ -31,10 +31,10 @@ void mmu_check_forget(struct mmu *m)
     if (!m->check)
         return;
     for (unsigned set = 0; set < MMU_INDEXES; set++)
-        for (unsigned i = 0; m->priv->filled[set] && i < MMU_TLB_SIZE; i++)
+        for (unsigned i = 0; m->priv->n_filled[set] && i < MMU_TLB_SIZE; i++)
             mmu_tlb_drop_entry(m, set, i);
     memset(m->priv->exec, 0, sizeof(m->priv->exec));
-    m->generation++;
+    mmu_forget_code(m);
 }
 
 static u64 next_random(struct mmu_check *c)

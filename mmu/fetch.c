@@ -27,7 +27,7 @@ struct mmu_code mmu_fetch(struct mmu *m, gla_t a, bool *first)
     u32 error;
     int r;
 
-    if (e->tag == ((a & MMU_PAGE_MASK) | 1)) {
+    if (e->tag == ((a & MMU_PAGE_MASK) | 1) && e->epoch == m->priv->exec_epoch[user]) {
         code.gpa = e->gpa | (a & 0xfff);
         code.host = e->host ? e->host + (a & 0xfff) : NULL;
         return code;
@@ -52,8 +52,11 @@ struct mmu_code mmu_fetch(struct mmu *m, gla_t a, bool *first)
             return code;
         }
     }
-    m->priv->large |= w.page_size > 4096;
-    *e = (struct exec_entry){(a & MMU_PAGE_MASK) | 1, w.gpa & MMU_PAGE_MASK, w.slot,
+    mmu_tlb_note_size(m, a, &w);
+    if (e->tag && e->epoch == m->priv->exec_epoch[user])
+        mmu_exec_note_evicted(m, user, e->tag >> 12);
+    m->priv->exec_local |= !user && !w.global;
+    *e = (struct exec_entry){(a & MMU_PAGE_MASK) | 1, m->priv->exec_epoch[user], w.gpa & MMU_PAGE_MASK, w.slot,
                              code.host ? code.host - (w.gpa & 0xfff) : NULL};
     return code;
 }

@@ -13,7 +13,7 @@
 
 #define MMU_ENTRIES (MMU_INDEXES * MMU_TLB_SIZE)
 #define MMU_CHAINS 1024
-#define MMU_EXEC_SIZE 256
+#define MMU_EXEC_SIZE 1024
 #define MMU_TABLE_HASH 256
 
 #define MMU_PEEKED_MAX 64
@@ -23,10 +23,12 @@ struct tlb_origin {
     u64 slot;       /* gpa of the leaf page-table slot; 0: none (no paging) */
     u16 next, prev; /* index + 1 of neighbours in the chain */
     bool used, global;
+    bool listed; /* in mmu_private.filled */
 };
 
 struct exec_entry {
     u64 tag; /* linear page | 1 if valid */
+    u64 epoch;
     u64 gpa; /* guest-physical page */
     u64 slot;
     const u8 *host;
@@ -52,9 +54,17 @@ struct mmu_owed {
 struct mmu_private {
     struct tlb_origin origin[MMU_ENTRIES];
     u16 chain[MMU_CHAINS]; /* by guest page: index + 1 of the first */
-    u32 filled[MMU_INDEXES];
-    bool large; /* an entry of a large page is in use: INVLPG must look everywhere */
+    /* Entries of each set that were filled since it was last empty: what a flush has to look at. */
+    u16 filled[MMU_INDEXES][MMU_TLB_SIZE];
+    unsigned n_filled[MMU_INDEXES];
+    /* Regions of 2 MiB and of 1 GiB, hashed, that entries of large pages lie in: there INVLPG must look farther. */
+    u64 large[16], huge;
     struct exec_entry exec[2][MMU_EXEC_SIZE];
+    u64 exec_epoch[2]; /* by privilege: entries of an older one are gone */
+    /* Pages, hashed, whose entry made room for another since the generation moved on. */
+    u64 exec_evicted[2][16];
+    bool exec_moved[2];   /* something that the generation stands for has changed */
+    bool exec_local;      /* there is an entry of supervisor code that is not global */
     struct mmu_table *table[MMU_TABLE_HASH];
     struct mmu_table *free_tables;
     struct mmu_owed owed[10];
@@ -88,6 +98,13 @@ int mmu_owed_check(struct mmu *m, const struct walk *w, bool dirty);
 /* Write them. 0, or 1: a slot has changed under us, walk again. */
 int mmu_owed_write(struct mmu *m, const struct walk *w, bool dirty);
 bool mmu_write_owed(struct mmu *m, const struct mmu_owed *o);
+
+/* tlb.c: every entry empty, whatever was there. */
+void mmu_tlb_clear(struct mmu *m);
+/* An entry for a was made from a page of the walk's size. */
+void mmu_tlb_note_size(struct mmu *m, gla_t a, const struct walk *w);
+/* The entry of `page` makes room; it may still be relied upon. */
+void mmu_exec_note_evicted(struct mmu *m, unsigned user, u64 page);
 
 /* tables.c: have the slot's line traced, before the slot is read. 0 or -EAGAIN (noted). */
 int mmu_table_trace(struct mmu *m, u64 slot, unsigned size);

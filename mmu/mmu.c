@@ -35,8 +35,7 @@ int mmu_create(struct mmu *m, struct participant *p, struct physmem *mem, struct
         return -ENOMEM;
     m->index = MMU_SUPER;
     m->tlb = m->sets[m->index];
-    for (unsigned i = 0; i < MMU_INDEXES; i++)
-        m->priv->filled[i] = 1;
+    mmu_tlb_clear(m);
     mmu_tlb_flush(m);
     return 0;
 }

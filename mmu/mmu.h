@@ -29,7 +29,7 @@ struct directory;
 
 enum mmu_access { MMU_READ = 1, MMU_WRITE = 2, MMU_EXEC = 4, MMU_RMW = MMU_READ | MMU_WRITE };
 
-#define MMU_TLB_BITS 10
+#define MMU_TLB_BITS 12
 #define MMU_TLB_SIZE (1u << MMU_TLB_BITS)
 #define MMU_PAGE_MASK (~(u64)0xfff)
 
@@ -99,9 +99,22 @@ struct mmu {
     struct tlb_entry sets[MMU_INDEXES][MMU_TLB_SIZE];
     struct mmu_private *priv; /* mmu/internal.h */
     struct mmu_check *check;  /* debugging: mmu/check.h; NULL: off */
-    u64 generation;           /* bumped when code mappings may have changed: block links are void */
+    u64 generation[2]; /* of supervisor and user code: bumped when what is mapped, or may be entered, may have changed */
     u64 stat_walks, stat_slow, stat_flushes;
 };
+
+/* The generation that counts for code of the present privilege. */
+static inline u64 mmu_generation(const struct mmu *m)
+{
+    return m->generation[m->index == MMU_USER];
+}
+
+/* Whatever was concluded from mappings of code is void. Owner, or on its behalf. */
+static inline void mmu_forget_code(struct mmu *m)
+{
+    m->generation[0]++;
+    m->generation[1]++;
+}
 
 u64 mmu_read_slow(struct mmu *m, gla_t a, unsigned size, const void *where);
 void mmu_write_slow(struct mmu *m, gla_t a, unsigned size, u64 value, const void *where);

@@ -12,11 +12,11 @@
  * one's page. All ones is far from all but the addresses 0 and ~0, which belong to the first and the last entry. */
 #define NO_TAG(i) ((i) == 0 || (i) == MMU_TLB_SIZE - 1 ? (u64)0x5000 : ~(u64)0)
 
-static void clear_set(struct tlb_entry *set)
+void mmu_tlb_clear(struct mmu *m)
 {
-    memset(set, 0xff, MMU_TLB_SIZE * sizeof(*set));
-    set[0].rtag = set[0].wtag = NO_TAG(0);
-    set[MMU_TLB_SIZE - 1].rtag = set[MMU_TLB_SIZE - 1].wtag = NO_TAG(MMU_TLB_SIZE - 1);
+    for (unsigned set = 0; set < MMU_INDEXES; set++)
+        for (unsigned i = 0; i < MMU_TLB_SIZE; i++)
+            m->sets[set][i].rtag = m->sets[set][i].wtag = NO_TAG(i);
 }
 
 static void unlink_entry(struct mmu_private *pr, unsigned k, u64 gpa)
@@ -41,6 +41,24 @@ void mmu_tlb_drop_entry(struct mmu *m, unsigned set, unsigned i)
     e->rtag = e->wtag = NO_TAG(i);
 }
 
+/* User and kernel addresses never meet in one word of the map. */
+static unsigned region_of(gla_t a)
+{
+    return (unsigned)((a >> 21) % 512 + (a >> 63) * 512);
+}
+
+void mmu_tlb_note_size(struct mmu *m, gla_t a, const struct walk *w)
+{
+    if (likely(w->page_size <= 4096))
+        return;
+    if (w->page_size > 4u << 20)
+        m->priv->huge |= BIT((a >> 30) % 64);
+    else if (w->page_size > 2u << 20)
+        m->priv->large[region_of(a) / 64] |= 3ull << (region_of(a) % 64 & 62);
+    else
+        m->priv->large[region_of(a) / 64] |= BIT(region_of(a) % 64);
+}
+
 void mmu_tlb_install(struct mmu *m, unsigned set, gla_t a, const struct walk *w, u8 *host,
                      bool read, bool write)
 {
@@ -57,12 +75,54 @@ void mmu_tlb_install(struct mmu *m, unsigned set, gla_t a, const struct walk *w,
     e->wtag = write ? page : NO_TAG(i);
     e->addend = (uintptr_t)host - (uintptr_t)a;
     e->gpa = gpa;
-    *o = (struct tlb_origin){w->slot, *head, 0, true, w->global};
+    if (!o->listed)
+        pr->filled[set][pr->n_filled[set]++] = (u16)i;
+    *o = (struct tlb_origin){w->slot, *head, 0, true, w->global, true};
     if (*head)
         pr->origin[*head - 1].prev = (u16)(k + 1);
     *head = (u16)(k + 1);
-    pr->filled[set]++;
-    pr->large |= w->page_size > 4096;
+    mmu_tlb_note_size(m, a, w);
+}
+
+static unsigned page_hash(u64 page)
+{
+    return (unsigned)(page * 0x9e3779b97f4a7c15u >> 54);
+}
+
+void mmu_exec_note_evicted(struct mmu *m, unsigned user, u64 page)
+{
+    unsigned h = page_hash(page);
+
+    m->priv->exec_evicted[user][h / 64] |= BIT(h % 64);
+}
+
+static void move_on(struct mmu *m, unsigned user)
+{
+    m->generation[user]++;
+    memset(m->priv->exec_evicted[user], 0, sizeof(m->priv->exec_evicted[user]));
+    m->priv->exec_moved[user] = false;
+}
+
+static void drop_exec(struct mmu *m, unsigned user, unsigned i)
+{
+    m->priv->exec[user][i].tag = 0;
+    m->priv->exec_moved[user] = true;
+}
+
+static bool has_evicted(const struct mmu *m, unsigned user)
+{
+    u64 any = 0;
+
+    for (unsigned i = 0; i < 16; i++)
+        any |= m->priv->exec_evicted[user][i];
+    return any;
+}
+
+static void settle_generations(struct mmu *m)
+{
+    for (unsigned user = 0; user < 2; user++)
+        if (m->priv->exec_moved[user])
+            move_on(m, user);
 }
 
 void mmu_tlb_drop_slot(struct mmu *m, u64 slot)
@@ -79,28 +139,54 @@ void mmu_tlb_drop_slot(struct mmu *m, u64 slot)
                 if (o->used && (o->slot & ~7ull) == (slot & ~7ull))
                     mmu_tlb_drop_entry(m, set, i);
             }
+    low = m->pae || m->lma ? (slot & 0xfff) >> 3 : (slot & 0xfff) >> 2;
     for (unsigned user = 0; user < 2; user++)
-        for (unsigned i = 0; i < MMU_EXEC_SIZE; i++)
-            if ((m->priv->exec[user][i].slot & ~7ull) == (slot & ~7ull))
-                m->priv->exec[user][i].tag = 0;
-    m->generation++;
+        for (unsigned c = 0; c < copies; c++)
+            for (unsigned i = low + c; i < MMU_EXEC_SIZE; i += step)
+                if ((m->priv->exec[user][i].slot & ~7ull) == (slot & ~7ull))
+                    drop_exec(m, user, i);
+    /* What has no entry now may have had one from this slot. */
+    for (unsigned user = 0; user < 2; user++)
+        m->priv->exec_moved[user] |= has_evicted(m, user);
+    settle_generations(m);
+}
+
+/* Empty a set, but for global entries if `keep`. */
+static void flush_set(struct mmu *m, unsigned set, bool keep)
+{
+    struct mmu_private *pr = m->priv;
+    unsigned left = 0;
+
+    for (unsigned n = 0; n < pr->n_filled[set]; n++) {
+        unsigned i = pr->filled[set][n];
+        struct tlb_origin *o = &pr->origin[set * MMU_TLB_SIZE + i];
+
+        if (keep && o->used && o->global) {
+            pr->filled[set][left++] = (u16)i;
+            continue;
+        }
+        mmu_tlb_drop_entry(m, set, i);
+        o->listed = false;
+    }
+    pr->n_filled[set] = left;
+}
+
+static void flush_exec(struct mmu *m, unsigned user)
+{
+    m->priv->exec_epoch[user]++;
+    if (!user)
+        m->priv->exec_local = false;
+    move_on(m, user);
 }
 
 void mmu_tlb_flush(struct mmu *m)
 {
-    struct mmu_private *pr = m->priv;
-
-    for (unsigned set = 0; set < MMU_INDEXES; set++) {
-        if (!pr->filled[set])
-            continue;
-        clear_set(m->sets[set]);
-        memset(&pr->origin[set * MMU_TLB_SIZE], 0, MMU_TLB_SIZE * sizeof(pr->origin[0]));
-        pr->filled[set] = 0;
-    }
-    memset(pr->chain, 0, sizeof(pr->chain));
-    memset(pr->exec, 0, sizeof(pr->exec));
-    pr->large = false;
-    m->generation++;
+    for (unsigned set = 0; set < MMU_INDEXES; set++)
+        flush_set(m, set, false);
+    flush_exec(m, 0);
+    flush_exec(m, 1);
+    memset(m->priv->large, 0, sizeof(m->priv->large));
+    m->priv->huge = 0;
     m->stat_flushes++;
     mmu_tables_forget(m);
 }
@@ -110,6 +196,7 @@ void mmu_flush_all(struct mmu *m)
     mmu_tlb_flush(m);
 }
 
+/* Supervisor code is global as a rule; then what is known of it stays good. */
 void mmu_flush_nonglobal(struct mmu *m)
 {
     if (!m->pge || (m->dir && m->dir->precise_mmu)) {
@@ -117,34 +204,46 @@ void mmu_flush_nonglobal(struct mmu *m)
         return;
     }
     for (unsigned set = 0; set < MMU_INDEXES; set++)
-        for (unsigned i = 0; m->priv->filled[set] && i < MMU_TLB_SIZE; i++) {
-            const struct tlb_origin *o = &m->priv->origin[set * MMU_TLB_SIZE + i];
-
-            if (o->used && !o->global)
-                mmu_tlb_drop_entry(m, set, i);
-        }
-    memset(m->priv->exec, 0, sizeof(m->priv->exec));
-    m->generation++;
+        flush_set(m, set, true);
+    flush_exec(m, 1);
+    if (m->priv->exec_local)
+        flush_exec(m, 0);
     m->stat_flushes++;
+}
+
+static void flush_entry(struct mmu *m, u64 page)
+{
+    unsigned h = page_hash(page & mask64(52));
+
+    for (unsigned set = 0; set < MMU_INDEXES; set++) {
+        struct tlb_entry *e = &m->sets[set][page % MMU_TLB_SIZE];
+
+        if (e->rtag == page << 12 || e->wtag == page << 12)
+            mmu_tlb_drop_entry(m, set, page % MMU_TLB_SIZE);
+    }
+    for (unsigned user = 0; user < 2; user++) {
+        if (m->priv->exec[user][page % MMU_EXEC_SIZE].tag == (page << 12 | 1))
+            drop_exec(m, user, page % MMU_EXEC_SIZE);
+        if (m->priv->exec_evicted[user][h / 64] & BIT(h % 64))
+            m->priv->exec_moved[user] = true;
+    }
 }
 
 void mmu_flush_page(struct mmu *m, gla_t a)
 {
-    u64 page = a >> 12;
-
-    if (m->priv->large) {
+    if (m->priv->huge & BIT((a >> 30) % 64)) {
         mmu_tlb_flush(m);
         return;
     }
-    for (unsigned set = 0; set < MMU_INDEXES; set++) {
-        struct tlb_entry *e = &m->sets[set][mmu_tlb_slot(a)];
+    if (m->priv->large[region_of(a) / 64] & BIT(region_of(a) % 64)) { /* 4 MiB: the largest that this can be */
+        u64 first = a >> 22 << 10;
 
-        if (e->rtag == page << 12 || e->wtag == page << 12)
-            mmu_tlb_drop_entry(m, set, mmu_tlb_slot(a));
+        for (u64 page = first; page < first + 1024; page++)
+            flush_entry(m, page);
+    } else {
+        flush_entry(m, a >> 12);
     }
-    for (unsigned user = 0; user < 2; user++)
-        m->priv->exec[user][page % MMU_EXEC_SIZE].tag = 0;
-    m->generation++;
+    settle_generations(m);
 }
 
 void mmu_drop(struct mmu *m, u64 gfn, unsigned what)
@@ -170,5 +269,5 @@ void mmu_drop(struct mmu *m, u64 gfn, unsigned what)
     if (what & DROP_MMU)
         mmu_table_lost(m, gfn);
     if (what & DROP_CODE)
-        m->generation++;
+        mmu_forget_code(m);
 }

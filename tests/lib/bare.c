@@ -110,7 +110,7 @@ static void execute(struct vcpu *v)
     mmu_fetch_commit(&v->mmu);
     if (stepped)
         debug_end_insn(v, blk->rip + blk->len);
-    v->mmu.generation++;
+    mmu_forget_code(&v->mmu);
 }
 
 /* What is due at this boundary. */
@@ -132,7 +132,7 @@ static void one_step(struct bare *b)
         execute(v);
         return;
     }
-    v->mmu.generation++;
+    mmu_forget_code(&v->mmu);
 }
 
 void bare_step(struct bare *b)

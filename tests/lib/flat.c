@@ -18,6 +18,7 @@
 #include "cpu/block.h"
 #include "cpu/decode.h"
 #include "cpu/exec.h"
+#include "cpu/fpu.h"
 #include "cpu/lift.h"
 #include "mmu/physmem.h"
 
@@ -73,6 +74,9 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 
 static const int signals[] = {SIGFPE, SIGSEGV, SIGILL, SIGBUS, SIGTRAP};
 
+/* FRSTOR's image of the guest's state at the start: as after FNINIT, all registers being 0. */
+static const u32 x87_start[27] = {FPU_CW_INIT, 0, 0xffff};
+
 int flat_run_host(struct flat_state *s, bool code32)
 {
     static u8 stack[65536] __attribute__((aligned(16)));
@@ -91,6 +95,7 @@ int flat_run_host(struct flat_state *s, bool code32)
         sigaction(signals[i], &sa, &old[i]);
     caught = sigsetjmp(flat_back, 0);
     if (!caught) {
+        __asm__ volatile("frstor %0" : : "m"(x87_start));
         if (code32)
             flat_enter32();
         flat_enter();

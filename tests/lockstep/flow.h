@@ -56,7 +56,7 @@ enum {
 #define FLOW_PAD 8 /* length of what may fault: handlers skip as much */
 
 struct flow_item {
-    u8 bytes[80];
+    u8 bytes[96];
     u8 len;
     u8 site;   /* 1 + offset of a patchable instruction (opcode, four bytes); 0: none */
     u8 fix;    /* offset of a word to which the address of a site or node is added; 0: none */

@@ -261,6 +261,10 @@ static void make_x87(struct maker *m)
     static const u8 mmx[] = {0xfc, 0xd5, 0xef, 0x6f, 0x7f, 0x60, 0x74, 0xdb};
     unsigned k = pick(m, ARRAY_SIZE(mem));
 
+    if (pick(m, 2)) {
+        gen_x87(&m->g);
+        return;
+    }
     switch (pick(m, 7)) {
     case 0:
     case 1:

@@ -6,6 +6,7 @@
 #include "tests/lockstep/gen.h"
 
 #include "tests/lockstep/emit.h"
+#include "tests/lockstep/gen_x87.h"
 
 u64 gen_random(struct gen_random *r)
 {
@@ -536,9 +537,18 @@ void gen_make_item(struct gen_item *it, struct gen_random *r, bool code32, bool 
 
 void gen_program(struct gen_program *p, struct gen_random *r, unsigned n, bool code32)
 {
+    unsigned x87;
+
     memset(p, 0, sizeof(*p));
     p->code32 = code32;
     p->n = n;
-    for (unsigned i = 0; i < n; i++)
-        gen_make_item(&p->item[i], r, code32, false);
+    x87 = gen_random(r) % 4 ? 0 : 1 + (unsigned)(gen_random(r) % 4);
+    for (unsigned i = 0; i < n; i++) {
+        struct gen g = {.r = r, .it = &p->item[i], .code32 = code32};
+
+        if (below(&g, 4) < x87)
+            gen_x87(&g);
+        else
+            gen_make_item(&p->item[i], r, code32, false);
+    }
 }

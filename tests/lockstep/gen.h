@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random integer programs for the lockstep test: a list of items, each an instruction or a few that
+ * Random integer and x87 programs for the lockstep test: a list of items, each an instruction or a few that
  * belong together, followed by the instructions that clear the flags it leaves undefined. Any
  * sublist of a program is a program too, which is what shrinking needs. Registers that hold
  * pointers (RBP, R12, R13, R15, the index R14, RSP) are never a destination.

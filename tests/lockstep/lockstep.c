@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lockstep: random integer programs run on the host CPU, on the interpreter in blocks, and on the
+ * Lockstep: random integer and x87 programs run on the host CPU, on the interpreter in blocks, and on the
  * interpreter one instruction at a time, from the same registers and memory; registers, flags,
  * memory and the final exception must agree.
  *
@@ -31,6 +31,7 @@ struct outcome {
     struct flat_state s;
     int vector;
     struct memory m;
+    struct fpu fpu; /* not the host's */
 };
 
 enum engine { HOST, BLOCKS, STEPS, TRANSLATED, TRANSLATED_STEPS, ENGINES };
@@ -85,6 +86,7 @@ static void run(const struct gen_program *p, u64 seed, enum engine e, struct out
         flat_translate(e == TRANSLATED || e == TRANSLATED_STEPS);
         o->vector = flat_run_guest(&o->s, p->code32, e == STEPS || e == TRANSLATED_STEPS ? 1 : 32,
                                    features);
+        o->fpu = flat_vcpu()->fpu;
     }
     memcpy(o->m.data, (void *)FLAT_DATA, FLAT_DATA_SIZE);
     memcpy(o->m.stack, (void *)(FLAT_STACK - FLAT_STACK_SIZE), FLAT_STACK_SIZE);
@@ -102,13 +104,29 @@ static bool same(const struct outcome *a, const struct outcome *b, bool code32)
            !memcmp(&a->m, &b->m, sizeof(a->m));
 }
 
+/* All that only the emulator's engines can be asked for: what empty registers hold, the last instruction's pointers. */
+static bool same_fpu(const struct fpu *a, const struct fpu *b)
+{
+    return !memcmp(a->st, b->st, sizeof(a->st)) && a->top == b->top && a->tag == b->tag && a->cw == b->cw &&
+           a->sw == b->sw && a->opcode == b->opcode && a->ip == b->ip && a->dp == b->dp && a->cs == b->cs &&
+           a->ds == b->ds && a->ferr == b->ferr;
+}
+
+static void print_fpu(const struct fpu *f, const char *name)
+{
+    printf("    %s: top %u tag %02x cw %04x sw %04x opcode %03x ip %lx:%lx dp %lx:%lx\n", name, f->top, f->tag, f->cw,
+           f->sw, f->opcode, (u64)f->cs, f->ip, (u64)f->ds, f->dp);
+    for (unsigned i = 0; i < 8; i++)
+        printf("        R%u %04x %016lx\n", i, f->st[i].se, f->st[i].mant);
+}
+
 /* Does the program fail? Fills outcomes. */
 static bool fails(const struct gen_program *p, u64 seed)
 {
     for (unsigned e = 0; e < ENGINES; e++)
         run(p, seed, e, &outcomes[e]);
     for (unsigned e = BLOCKS; e < ENGINES; e++)
-        if (!same(&outcomes[HOST], &outcomes[e], p->code32))
+        if (!same(&outcomes[HOST], &outcomes[e], p->code32) || !same_fpu(&outcomes[BLOCKS].fpu, &outcomes[e].fpu))
             return true;
     return false;
 }
@@ -169,8 +187,12 @@ static void print_failure(const struct gen_program *p, u64 seed, unsigned items)
         at += n;
         rip += n;
     }
-    for (unsigned e = BLOCKS; e < ENGINES; e++)
+    for (unsigned e = BLOCKS; e < ENGINES; e++) {
         print_difference(&outcomes[HOST], &outcomes[e], engine_names[e]);
+        if (e != BLOCKS && same_fpu(&outcomes[BLOCKS].fpu, &outcomes[e].fpu))
+            continue;
+        print_fpu(&outcomes[e].fpu, engine_names[e]);
+    }
 }
 
 static unsigned run_simple(u64 seed, u64 count, unsigned items, unsigned *passed)

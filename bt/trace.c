@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Superblocks over hot paths. Where the budget runs out is, most often, where most instructions are executed: a block met
+ * there a few times is the head of a path worth having as one piece. The path is recorded by executing it once more, block
+ * by block in the interpreter, until it comes back to its head (a loop), to a block it already holds, or to something that
+ * no trace can hold (an indirect branch, a helper).
+ *
+ * A trace is translated as one sequence of micro-ops: its budget is charged at once, its branches leave only where they go
+ * the other way, flags die across them, calls and their returns become a push and a comparison. What it puts off is made good
+ * out of line where it is left. All its pages are checked at its entry, once: nothing can change while it runs (bt/runtime.c).
+ * Where the budget does not cover the whole of it, its first block's own translation is entered instead. A trace falls with
+ * any of its blocks.
+ */
+#include "bt/watch.h"
+
+enum { SAMPLES = 3, WAIT_MAX = 400, TRIES = 12 };
+
+/* ---- Recording --------------------------------------------------------------------------------------------------------- */
+
+void bt_sample(struct bt *bt, struct bt_block *bb)
+{
+    if (bb->trace || bt->recorder.head || bt->options->no_traces || bt->profile || bb->samples >= TRIES * SAMPLES)
+        return;
+    if (++bb->samples % SAMPLES)
+        return;
+    bt->recorder = (struct bt_recorder){.head = bb->b};
+}
+
+static const struct uop *last_uop(const struct block *b)
+{
+    return &b->u[b->n_uops - 1];
+}
+
+static bool can_hold(const struct bt *bt, const struct block *b)
+{
+    if (!b->bt || b->page2 || b->key != bt->recorder.head->key ||
+        bt->recorder.n_uops + b->n_uops >= BT_SEQ_MAX || bt->recorder.n == BT_TRACE_BLOCKS)
+        return false;
+    for (unsigned i = 0; i < b->n_uops; i++)
+        if (!bt_is_lowered(&b->u[i]))
+            return false;
+    return true;
+}
+
+/* Does the path lead from its last block to rip without anything that cannot be foreseen? */
+static bool leads_to(struct bt_recorder *r, u64 rip)
+{
+    const struct uop *u = last_uop(r->blocks[r->n - 1]);
+    const struct low *l = &bt_low[u->op];
+
+    switch ((enum low_kind)l->kind) {
+    case LOW_JCC: return rip == u->imm || rip == u->imm2;
+    case LOW_END: return rip == u->imm;
+    case LOW_JMP: return l->form == FORM_RI && rip == u->imm;
+    case LOW_CALL:
+        if (l->form != FORM_RI || rip != u->imm || r->n_returns == ARRAY_SIZE(r->returns))
+            return false;
+        r->returns[r->n_returns++] = u->imm2;
+        return true;
+    case LOW_RET: return r->n_returns && r->returns[--r->n_returns] == rip;
+    default: return false;
+    }
+}
+
+static void make(struct vcpu *v, bool loops);
+
+static void stop(struct vcpu *v, bool loops)
+{
+    struct bt *bt = v->t.bt;
+
+    if (loops || bt->recorder.n >= 2)
+        make(v, loops);
+    bt->recorder.head = NULL;
+}
+
+bool bt_record(struct vcpu *v, struct block *b)
+{
+    struct bt *bt = v->t.bt;
+    struct bt_recorder *r = &bt->recorder;
+
+    if (!r->n) {
+        if (b != r->head) {
+            if (++r->waited > WAIT_MAX)
+                r->head = NULL;
+            return r->head;
+        }
+        if (!can_hold(bt, b)) {
+            r->head = NULL;
+            return false;
+        }
+    } else {
+        bool follows = leads_to(r, b->rip);
+
+        if (follows && b == r->head) {
+            stop(v, true);
+            return false;
+        }
+        for (unsigned i = 0; i < r->n; i++)
+            follows = follows && r->blocks[i] != b;
+        if (!follows || !can_hold(bt, b)) {
+            stop(v, false);
+            return false;
+        }
+    }
+    r->blocks[r->n++] = b;
+    r->n_uops += b->n_uops;
+    return true;
+}
+
+/* ---- Making ------------------------------------------------------------------------------------------------------------ */
+
+/* Every page of the trace has to be enterable as it was. */
+void bt_trace_entry(struct trans *t)
+{
+    struct emitter *e = &t->e;
+
+    for (unsigned i = 1; i < t->n_blocks; i++) {
+        const struct bt_block *bb = t->blocks[i]->bt;
+        bool known = bb->page_id == t->bb->page_id;
+
+        for (unsigned k = 1; k < i; k++)
+            known = known || t->blocks[k]->bt->page_id == bb->page_id;
+        if (known)
+            continue;
+        emit_xm(e, 4, 0x81, 7, bt_page_slot(t, t->blocks[i]->rip));
+        emit32(e, bb->page_id);
+        emit_jcc(e, 5, t->bb->code);
+    }
+}
+
+static void add_blocks(struct trans *t, const struct bt_recorder *r, bool loops)
+{
+    for (unsigned k = 0; k < r->n; k++) {
+        struct block *b = r->blocks[k];
+
+        bt_add_block(t, b);
+        for (unsigned i = 0; i < b->n_uops; i++) {
+            const struct low *l = &bt_low[b->u[i].op];
+            bool goes_on = loops || k + 1 < r->n;
+
+            if (goes_on && (l->kind == LOW_END || (l->kind == LOW_JMP && l->form == FORM_RI)))
+                continue;
+            bt_add_uop(t, &b->u[i]);
+        }
+    }
+}
+
+/* All that leads to the head leads to `code` now. */
+static void redirect(struct vcpu *v, struct bt_block *head)
+{
+    const u8 *code = bt_entry_of(head);
+    u64 rip = head->b->rip;
+    unsigned i = ((u32)rip >> BT_JUMP_SHIFT ^ (u32)rip) % BT_JUMPS;
+
+    for (struct bt_exit *x = head->in; x; x = x->next)
+        emit_patch(x->jump, code);
+    if (v->t.jump[i].lin == rip)
+        v->t.jump[i].tag = 0;
+}
+
+static void make(struct vcpu *v, bool loops)
+{
+    struct bt *bt = v->t.bt;
+    struct bt_recorder *r = &bt->recorder;
+    struct trans *t = &bt->trans;
+    struct bt_trace *tr;
+
+    if (!bt_has_room(bt) || bt->n_traces == BT_TRACES_MAX)
+        return;
+    for (unsigned i = 0; i < r->n; i++)
+        if (!r->blocks[i]->bt || r->blocks[i]->gone)
+            return;
+    tr = &bt->traces[bt->n_traces];
+    *tr = (struct bt_trace){.n = r->n};
+    bt_begin(bt, v, r->head->bt);
+    t->is_trace = true;
+    t->loops = loops;
+    add_blocks(t, r, loops);
+    tr->code = bt_finish(t);
+    if (!tr->code)
+        return;
+    bt->n_traces++;
+    for (unsigned i = 0; i < r->n; i++)
+        tr->blocks[i] = r->blocks[i]->bt;
+    tr->blocks[0]->trace = tr;
+    bt->stat_traces++;
+    bt->stat_loops += loops;
+    redirect(v, tr->blocks[0]);
+    if (unlikely(bt->symbols != NULL))
+        bt_symbols_block(t);
+    if (unlikely(bt->options->log))
+        bt_dump_block(t);
+}
+
+void bt_traces_gone(struct vcpu *v, struct bt_block *bb)
+{
+    struct bt *bt = v->t.bt;
+
+    bt->recorder.head = NULL;
+    for (unsigned i = 0; i < bt->n_traces; i++) {
+        struct bt_trace *tr = &bt->traces[i];
+        bool holds = false;
+
+        for (unsigned k = 0; k < tr->n && !tr->gone; k++)
+            holds = holds || tr->blocks[k] == bb;
+        if (!holds)
+            continue;
+        tr->gone = true;
+        tr->blocks[0]->trace = NULL;
+        redirect(v, tr->blocks[0]);
+    }
+}
