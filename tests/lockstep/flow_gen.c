@@ -5,6 +5,7 @@
  */
 #include "tests/lockstep/emit.h"
 #include "tests/lockstep/flow.h"
+#include "tests/lockstep/gen_x87.h"
 
 struct maker {
     struct gen_random r;

@@ -198,7 +198,7 @@ void flow_machine_start(struct flow_machine *m, const struct flow_program *p, co
     vcpu_set_flags(v, 2);
     vcpu_update_mode(v);
     mmu_flush_all(&v->mmu);
-    v->mmu.generation++;
+    mmu_forget_code(&v->mmu);
     v->p.position = 0;
     participant_set_budget(&v->p, 0, 0);
     v->single = v->need_single = v->shadow = v->shadow_ss = false;
