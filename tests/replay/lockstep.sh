@@ -56,7 +56,9 @@ topic_lockstep() {
         short_guest contend 30
         lockstep_both "contend-$cpus" 120 -smp $cpus $short
     done
-    # Each instruction boundary is a digest; blocks of several only where a digest is not.
+    # Short loops, left at their heads.
+    lockstep_both litmus 120 -smp 2 -m 64 -kernel "$BUILD/tests/guests/litmus.elf"
+    # Digests so close that most blocks do not fit between them.
     lockstep_interval=50
     short_guest race
     lockstep_both race 240 -smp 2 $short
