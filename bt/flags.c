@@ -168,19 +168,6 @@ static bool leaves_trace(const struct trans *t, unsigned j)
     return t->is_trace && bt_low[t->seq[j]->op].kind == LOW_JCC && (t->loops || j + 1 < t->n_seq);
 }
 
-/* Are the flags in `left` overwritten at the beginning of the trace, before anybody looks or could? */
-static bool dies_at_head(const struct trans *t, u8 left)
-{
-    for (unsigned j = 0; j < t->n_seq && left; j++) {
-        const struct uop *u = t->seq[j];
-
-        if (!bt_is_pure(u) || (reads_of(u) & left))
-            return false;
-        left &= (u8)~writes_of(u);
-    }
-    return true;
-}
-
 /* Does anybody who needs vcpu->cc, or flags that EFLAGS does not hold any more, look at what micro-op i writes? *looks:
  * anybody at all; *leaves: only who leaves the block. */
 static bool needs_store(const struct trans *t, unsigned i, bool *looks, bool *leaves)
@@ -190,6 +177,8 @@ static bool needs_store(const struct trans *t, unsigned i, bool *looks, bool *le
 
     if (bt_low[t->seq[i]->op].kind == LOW_SHIFT && t->seq[i]->imm != 1)
         valid &= (u8)~UF_O;
+    if (bt_low[t->seq[i]->op].kind == LOW_IMUL)
+        valid &= UF_C | UF_O;
     for (unsigned j = i + 1; j < t->n_seq; j++) {
         const struct uop *u = t->seq[j];
         u8 reads = reads_of(u) & left, writes = writes_of(u);
@@ -221,8 +210,7 @@ static bool needs_store(const struct trans *t, unsigned i, bool *looks, bool *le
         /* Who reads others besides, or instead, looks at vcpu->cc, and that destroys these. */
         host = host && bt_keeps_host_flags(u) && !(reads_of(u) & (u8)~(valid & left));
     }
-    if (t->loops && dies_at_head(t, left))
-        return false;
+    /* A loop too: its budget may end at its head, before anything there overwrites them. */
     *looks = true;
     return true;
 }

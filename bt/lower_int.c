@@ -606,7 +606,7 @@ static void lower_imul(struct trans *t, const struct low *l)
         product_flags(t, (unsigned)dst, l->size);
     else
         bt_flags_after(t, SHAPE_HOST);
-    t->host_flags = 0;
+    t->host_flags &= UF_C | UF_O; /* who looks at once finds these; the host's others mean nothing */
 }
 
 /* ---- Exchanges and LOCK ------------------------------------------------------------------------------------------------ */

@@ -214,7 +214,7 @@ struct build {
     const u8 *bytes; /* of the page, from the block's start */
     unsigned n;      /* readable there */
     u64 rip;
-    unsigned len, insns;
+    unsigned len, seen, insns;
     u32 key;
 };
 
@@ -232,6 +232,7 @@ static bool add_insn(struct build *b, struct uop *first)
 
     if (err == -EAGAIN)
         return false;
+    b->seen = b->len + (err ? MIN(INSN_LEN_MAX, b->n - b->len) : b->in.len);
     if (err)
         b->in.len = 1;
     b->l.rip = cut_rip(b->key, b->rip + b->len);
@@ -287,9 +288,10 @@ static struct block *build(struct vcpu *v, u32 key, u64 gpa, const u8 *bytes, un
     blk->n_insns = (u16)b.insns;
     blk->n_uops = (u16)uops;
     blk->len = (u16)b.len;
+    blk->seen = (u16)b.seen;
     blk->bytes = (u8 *)(blk->u + uops);
-    copy_code(blk->bytes, bytes, b.len);
-    c->used = align_up((size_t)(blk->bytes + b.len - c->arena), 64);
+    copy_code(blk->bytes, bytes, b.seen);
+    c->used = align_up((size_t)(blk->bytes + b.seen - c->arena), 64);
     c->built++;
     c->uops += uops;
     c->insns += b.insns;
@@ -344,7 +346,7 @@ static void fetch_second(struct vcpu *v, gla_t lin, struct second_half *h, bool 
 
 static unsigned in_first_page(const struct block *b)
 {
-    return MIN(b->len, 0x1000 - (unsigned)(b->gpa & 0xfff));
+    return MIN(b->seen, 0x1000 - (unsigned)(b->gpa & 0xfff));
 }
 
 /* The trace on a page was lost, and one of its blocks is wanted: all are traced again and compared with memory, and those
@@ -376,7 +378,7 @@ static bool is_second_current(struct vcpu *v, struct block *b, gla_t lin, bool *
         return true;
     fetch_second(v, lin, &h, first);
     if (h.page != b->page2 || (b->epoch2 != h.page->epoch &&
-                               !same_code(b->bytes + in_page, h.code.host, b->len - in_page)))
+                               !same_code(b->bytes + in_page, h.code.host, b->seen - in_page)))
         return false;
     b->epoch2 = h.page->epoch;
     return true;

@@ -39,6 +39,7 @@ struct block {
     u32 key;
     u16 n_insns, n_uops;
     u16 len;                        /* bytes */
+    u16 seen; /* bytes that decoding depended on: more, where the last instruction is none */
     struct code_page *page, *page2; /* page2: NULL unless it crosses */
     u64 epoch2;                     /* of the second page when the bytes were last compared with memory */
     struct block *hash_next, *page_next;
@@ -47,7 +48,7 @@ struct block {
     struct bt_block *bt;  /* its translation; NULL: none */
     struct block *link[2]; /* chained successors: fallthrough, taken */
     u64 link_gen[2];
-    u8 *bytes; /* copy of the code, len bytes, after the micro-ops */
+    u8 *bytes; /* copy of the code, `seen` bytes, after the micro-ops */
     struct uop u[];
 };
 

@@ -9,6 +9,8 @@
  */
 #include "cpu/events.h"
 
+#include <stdio.h>
+
 #include "cpu/check.h"
 #include "cpu/debug.h"
 #include "cpu/digest.h"
@@ -20,9 +22,6 @@
 #include "trace/ipi_box.h"
 #include "trace/lines.h"
 
-#ifndef DIGEST_INTERVAL
-#define DIGEST_INTERVAL (1 << 24)
-#endif
 enum { PAUSES = 8, CHECK_BUDGET = 1000 };
 
 /* Answers of live_event() that are not logged as they are: type 0, and this in v[0]. */
@@ -106,7 +105,7 @@ static bool live_event(void *ctx, struct journal_event *ev)
         ev->type = JOURNAL_WAKE;
         return true;
     }
-    if (v->p.position - v->digest_at >= DIGEST_INTERVAL) {
+    if (v->env->digest_interval && v->p.position - v->digest_at >= v->env->digest_interval) {
         v->digest_at = v->p.position;
         ev->type = JOURNAL_DIGEST;
         ev->v[0] = vcpu_digest(v);
@@ -276,8 +275,22 @@ static void replay_interrupt(struct vcpu *v, u64 logged)
     advance(v);
 }
 
+static void print_registers(const struct vcpu *v, char *text, size_t size)
+{
+    static const char names[16][4] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+                                      "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
+    size_t n = (size_t)snprintf(text, size, "rip=%llx rflags=%x cpl=%u cr2=%llx mxcsr=%x",
+                                (unsigned long long)v->rip, vcpu_flags(v), v->cpl,
+                                (unsigned long long)v->cr2, v->fpu.mxcsr);
+
+    for (unsigned i = 0; i < 16 && n < size; i++)
+        n +=
+            (size_t)snprintf(text + n, size - n, " %s=%llx", names[i], (unsigned long long)v->r[i]);
+}
+
 static void check_digest(struct vcpu *v, const struct journal_event *ev)
 {
+    char text[640];
     u64 now;
 
     if (!v->env->replay)
@@ -285,8 +298,10 @@ static void check_digest(struct vcpu *v, const struct journal_event *ev)
     now = vcpu_digest(v);
     if (now == ev->v[0])
         return;
-    journal_diverge(v->p.stream, v->p.position, "registers: expected digest %016llx, found %016llx",
-                    (unsigned long long)ev->v[0], (unsigned long long)now);
+    print_registers(v, text, sizeof(text));
+    journal_diverge(v->p.stream, v->p.position,
+                    "registers: expected digest %016llx, found %016llx, of: %s",
+                    (unsigned long long)ev->v[0], (unsigned long long)now, text);
     v->ended = true;
 }
 
@@ -480,6 +495,8 @@ static void set_budget(struct vcpu *v, u64 put_off)
         n = MIN(n, v->env->turn_left(v->env->machine, v));
     if (v->check)
         n = MIN(n, CHECK_BUDGET);
+    if (!v->env->replay && v->env->digest_interval)
+        n = MIN(n, v->digest_at + v->env->digest_interval - pos);
     participant_set_budget(&v->p, pos, n);
 }
 

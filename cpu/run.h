@@ -18,6 +18,7 @@ struct vcpu_env {
     bool replay;        /* positions have to be published */
     u64 icount_limit;   /* stop a vCPU here; ~0: never */
     u32 quantum;        /* instructions between looks at the token queue */
+    u64 digest_interval; /* instructions between digests of the registers in a log; 0: none */
     /* The 8259's answer to an interrupt acknowledge, without effect / with. I/O space held. */
     u8 (*pic_peek)(void *machine);
     void (*pic_ack)(void *machine);

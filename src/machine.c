@@ -196,6 +196,7 @@ static void set_env(struct machine *m)
     m->env.replay = m->o->replay != NULL;
     m->env.icount_limit = m->o->icount_limit ? m->o->icount_limit - m->session->executed : ~(u64)0;
     m->env.quantum = QUANTUM;
+    m->env.digest_interval = m->o->digest_interval;
     m->env.pic_peek = on_pic_peek;
     m->env.pic_ack = on_pic_ack;
     m->env.reset = on_cpu_reset;

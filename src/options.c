@@ -161,6 +161,14 @@ static int check_guest(const struct options *o, char *err, size_t err_size)
     return wrong(err, err_size, "nothing to run; give -kernel FILE, -demo or -replay LOG");
 }
 
+static int check_digests(const struct options *o, char *err, size_t err_size)
+{
+    if (was_given(o, OPT_DIGEST_INTERVAL) && !o->record)
+        return wrong(err, err_size,
+                     "-digest-interval is for what a log holds; it goes with -record");
+    return 0;
+}
+
 static int check_clock(const struct options *o, char *err, size_t err_size)
 {
     if (o->sched == OPT_SCHED_PARALLEL && o->clock == OPT_CLOCK_ICOUNT)
@@ -259,6 +267,8 @@ static int check_all(struct options *o, char *err, size_t err_size)
     if (!error && !o->replay)
         error = check_clock(o, err, err_size);
     if (!error)
+        error = check_digests(o, err, err_size);
+    if (!error)
         error = check_semantics(o, err, err_size);
     if (!error)
         error = check_translator(o, err, err_size);
@@ -273,6 +283,7 @@ int options_parse(struct options *o, int argc, char **argv, char *err, size_t er
         .ram = OPTIONS_RAM_DEFAULT,
         .smp = 1,
         .quantum = OPTIONS_QUANTUM_DEFAULT,
+        .digest_interval = OPTIONS_DIGEST_DEFAULT,
         .bt.threshold = BT_THRESHOLD,
         .serial = {.kind = OPT_OUTPUT_STDIO},
         .debugcon = {.kind = OPT_OUTPUT_NULL},

@@ -22,6 +22,7 @@
 #define OPTIONS_RAM_DEFAULT (512ull << 20)
 #define OPTIONS_SMP_MAX 64
 #define OPTIONS_MODULES_MAX 64
+#define OPTIONS_DIGEST_DEFAULT (1u << 24)
 #define OPTIONS_QUANTUM_DEFAULT 20000
 #define OPTIONS_QUANTUM_MAX 1000000000
 #define OPTIONS_THRESHOLD_MAX 200 /* a block's count of interpretations is a byte */
@@ -64,13 +65,14 @@ struct options {
     u64 quantum, recorded_quantum; /* instructions a turn, of OPT_SCHED_SERIAL */
     enum opt_engine engine;
     struct bt_options bt;
-    unsigned bt_insns; /* instructions of a block, at most; 0: no limit of its own */
-    char *d_file;      /* where bt.log goes; null: standard error */
-    char *bt_dump;     /* where the profile by block goes; null: there is none */
-    FILE *profile_to;  /* the same, open (src/translator.h) */
-    bool check;        /* debugging: abandoned instructions must leave no trace */
-    u32 check_one_in;  /* one check of a right in so many fails; 0: none */
-    u64 icount_limit;  /* stop after so many instructions of all vCPUs together; 0: no limit */
+    unsigned bt_insns;   /* instructions of a block, at most; 0: no limit of its own */
+    char *d_file;        /* where bt.log goes; null: standard error */
+    char *bt_dump;       /* where the profile by block goes; null: there is none */
+    FILE *profile_to;    /* the same, open (src/translator.h) */
+    bool check;          /* debugging: abandoned instructions must leave no trace */
+    u32 check_one_in;    /* one check of a right in so many fails; 0: none */
+    u64 icount_limit;    /* stop after so many instructions of all vCPUs together; 0: no limit */
+    u64 digest_interval; /* of a recording: instructions of a vCPU between digests of its registers */
     u8 semantics[TRACE_KINDS]; /* enum trace_semantics */
 
     /* What comes in and goes out. */

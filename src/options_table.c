@@ -514,6 +514,14 @@ static int read_icount_limit(struct options *o, const char *value, char *err, si
     return 0;
 }
 
+static int read_digest_interval(struct options *o, const char *value, char *err, size_t err_size)
+{
+    if (!opt_parse_number(value, INT64_MAX, &o->digest_interval) || !o->digest_interval)
+        return wrong(err, err_size, "'%s' is no number of instructions; it may be 1 to %" PRIi64,
+                     value, (i64)INT64_MAX);
+    return 0;
+}
+
 static int read_stats(struct options *o, const char *value, char *err, size_t err_size)
 {
     (void)value, (void)err, (void)err_size;
@@ -581,6 +589,7 @@ const struct opt_row opt_table[OPT_COUNT] = {
     [OPT_BT_THRESHOLD] = {"bt-threshold", NULL, "N", false, "interpret a block N times before it is translated (3)", read_bt_threshold},
     [OPT_BT_NOCHAIN] = {"bt-nochain", NULL, NULL, false, "no translated block branches to another", read_bt_nochain},
     [OPT_TRACE_SEMANTICS] = {"trace-semantics", NULL, "KIND=SEM", false, "how holders of a memory trace are told", read_semantics},
+    [OPT_DIGEST_INTERVAL] = {"digest-interval", NULL, "N", false, "instructions between digests in the log (16777216)", read_digest_interval},
     [OPT_ICOUNT_LIMIT] = {"icount-limit", NULL, "N", false, "end after N instructions, status 1", read_icount_limit},
     [OPT_STATS] = {"stats", NULL, NULL, false, "print counters at the end", read_stats},
     [OPT_D] = {"d", NULL, "WHAT,...", false, "print translations: in_asm, uops, out_asm", read_d},

@@ -12,8 +12,6 @@
 #include "cpu/exec.h"
 #include "cpu/run.h"
 
-static struct vcpu_env env;
-
 static void on_reset(void *machine, struct vcpu *v)
 {
     struct bare *b = machine;
@@ -40,8 +38,9 @@ bool bare_create(struct bare *b, u64 bytes, u64 entry, const char *model)
     memset(v, 0, sizeof(*v));
     io_space_create(&b->io);
     b->io.begin = b->io.end = nothing;
-    env = (struct vcpu_env){.machine = b, .io = &b->io, .reset = on_reset, .icount_limit = ~0ull};
-    if (vcpu_create(v, 0, b->dir, NULL, &b->mem, cpu_model_find(model), &env))
+    b->env =
+        (struct vcpu_env){.machine = b, .io = &b->io, .reset = on_reset, .icount_limit = ~0ull};
+    if (vcpu_create(v, 0, b->dir, NULL, &b->mem, cpu_model_find(model), &b->env))
         return false;
     directory_add(b->dir, &v->p);
     memset(v->p.rights, RIGHT_READ | RIGHT_WRITE, b->dir->n_objects);

@@ -7,6 +7,7 @@
 #ifndef X86SIM_TESTS_LIB_BARE_H
 #define X86SIM_TESTS_LIB_BARE_H
 
+#include "cpu/run.h"
 #include "cpu/vcpu.h"
 #include "mmu/physmem.h"
 #include "trace/directory.h"
@@ -16,6 +17,7 @@ struct bare {
     struct physmem mem;
     struct io_space io;
     struct directory *dir;
+    struct vcpu_env env;
     bool reset; /* a triple fault asked for one */
     bool
         misses; /* every page's hold is missing when a step begins, and is granted when it is wanted (bare_set_misses) */

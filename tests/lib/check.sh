@@ -3,7 +3,7 @@
 # check.sh: what the shell parts of the tests share; sourced, not run.
 #
 # A part sets "part" and sources this file with X86SIM, BUILD and SRC in the environment (OUT, MODE
-# and LEVEL optional), calls run_guest and expect, and ends with finish. Everything a guest prints is
+# and LEVEL optional; ENGINE, if set, is added to every run), calls run_guest and expect, and ends with finish. Everything a guest prints is
 # kept below $work until the part ends, and stays there when a test failed. Nothing waits without a
 # limit: TIME_FACTOR (set for sanitizer builds here) stretches all limits.
 
@@ -28,6 +28,22 @@ mkdir -p "$OUT/tests"
 work=$(mktemp -d "$OUT/tests/$part.work.XXXXXX") || exit 1
 work=$(cd "$work" && pwd)
 children=
+
+# use_engine ENGINE: from here on every run of $X86SIM is "x86sim --engine ENGINE ..."; more words may follow ("bt --bt-insns 1").
+# A run that chooses itself has the last word. Nothing: as the program was given.
+x86sim_given=$X86SIM
+use_engine() {
+    X86SIM=$x86sim_given
+    [ -n "$1" ] || return 0
+    case $X86SIM in
+    /*) ;;
+    *) X86SIM=$PWD/$X86SIM ;;
+    esac
+    printf '#!/bin/sh\nexec "%s" --engine %s "$@"\n' "$X86SIM" "$1" >"$work/x86sim"
+    chmod +x "$work/x86sim"
+    X86SIM=$work/x86sim
+}
+use_engine "${ENGINE:-}"
 
 clean_up() {
     for child in $children; do

@@ -521,6 +521,20 @@ static void clear_undefined(struct gen *g)
     BYTES(g, 0x9d);
 }
 
+void gen_make_item(struct gen_item *it, struct gen_random *r, bool code32, bool keep)
+{
+    struct gen g = {.r = r, .it = it, .code32 = code32};
+    unsigned kind;
+
+    memset(it, 0, sizeof(*it));
+    do
+        kind = below(&g, ARRAY_SIZE(kinds));
+    while (!code32 && kinds[kind] == pick_old);
+    kinds[kind](&g);
+    if (!keep)
+        clear_undefined(&g);
+}
+
 void gen_program(struct gen_program *p, struct gen_random *r, unsigned n, bool code32)
 {
     unsigned x87;
@@ -531,16 +545,10 @@ void gen_program(struct gen_program *p, struct gen_random *r, unsigned n, bool c
     x87 = gen_random(r) % 4 ? 0 : 1 + (unsigned)(gen_random(r) % 4);
     for (unsigned i = 0; i < n; i++) {
         struct gen g = {.r = r, .it = &p->item[i], .code32 = code32};
-        unsigned kind;
 
-        if (below(&g, 4) < x87) {
+        if (below(&g, 4) < x87)
             gen_x87(&g);
-            continue;
-        }
-        do
-            kind = below(&g, ARRAY_SIZE(kinds));
-        while (!code32 && kinds[kind] == pick_old);
-        kinds[kind](&g);
-        clear_undefined(&g);
+        else
+            gen_make_item(&p->item[i], r, code32, false);
     }
 }

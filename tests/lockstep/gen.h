@@ -32,6 +32,9 @@ struct gen_random {
 
 u64 gen_random(struct gen_random *r);
 
+/* One item. `keep`: the flags that it leaves undefined stay as they come, for comparing x86sim with itself. */
+void gen_make_item(struct gen_item *it, struct gen_random *r, bool code32, bool keep);
+
 /* A program of n items. */
 void gen_program(struct gen_program *p, struct gen_random *r, unsigned n, bool code32);
 

@@ -17,6 +17,7 @@
 #include "cpu/decode.h"
 #include "tests/lib/args.h"
 #include "tests/lib/flat.h"
+#include "tests/lockstep/flow.h"
 #include "tests/lockstep/gen.h"
 
 #define POINTER (FLAT_DATA + FLAT_DATA_SIZE / 2)
@@ -34,7 +35,8 @@ struct outcome {
 };
 
 enum engine { HOST, BLOCKS, STEPS, TRANSLATED, TRANSLATED_STEPS, ENGINES };
-static const char *const engine_names[] = {"host", "blocks", "steps", "translated", "translated steps"};
+static const char *const engine_names[] = {"host", "blocks", "steps", "translated",
+                                           "translated steps"};
 
 static struct outcome outcomes[ENGINES];
 static u64 features;
@@ -82,7 +84,8 @@ static void run(const struct gen_program *p, u64 seed, enum engine e, struct out
         o->vector = flat_run_host(&o->s, p->code32);
     else {
         flat_translate(e == TRANSLATED || e == TRANSLATED_STEPS);
-        o->vector = flat_run_guest(&o->s, p->code32, e == STEPS || e == TRANSLATED_STEPS ? 1 : 32, features);
+        o->vector = flat_run_guest(&o->s, p->code32, e == STEPS || e == TRANSLATED_STEPS ? 1 : 32,
+                                   features);
         o->fpu = flat_vcpu()->fpu;
     }
     memcpy(o->m.data, (void *)FLAT_DATA, FLAT_DATA_SIZE);
@@ -171,8 +174,8 @@ static void print_failure(const struct gen_program *p, u64 seed, unsigned items)
     char text[96];
 
     start_state(&s, &m, seed, p->code32);
-    printf("FAIL program %lu (%d-bit); again: lockstep --seed %lu --count 1 --items %u\n", seed,
-           p->code32 ? 32 : 64, seed, items);
+    printf("FAIL program %lu (%d-bit); again: lockstep --seed %lu --flow 0 --count 1 --items %u\n",
+           seed, p->code32 ? 32 : 64, seed, items);
     for (unsigned i = 0; i < 16; i++)
         printf("    r%-2u %016lx%s", i, s.gpr[i], i % 4 == 3 ? "\n" : "");
     printf("    flags %#lx\n", s.flags);
@@ -192,19 +195,11 @@ static void print_failure(const struct gen_program *p, u64 seed, unsigned items)
     }
 }
 
-int main(int argc, char **argv)
+static unsigned run_simple(u64 seed, u64 count, unsigned items, unsigned *passed)
 {
-    u64 seed = args_number(argc, argv, "--seed", 1),
-        count = args_number(argc, argv, "--count", 20000);
-    unsigned items = (unsigned)args_number(argc, argv, "--items", 24), passed = 0, failed = 0;
-    bool has_code32;
+    bool has_code32 = flat_host_has_code32();
+    unsigned failed = 0;
 
-    if (items < 1 || items > GEN_ITEMS_MAX || !flat_create()) {
-        fprintf(stderr, "lockstep: --items must be 1 to %d, and memory at %#llx free\n",
-                GEN_ITEMS_MAX, FLAT_BASE);
-        return 2;
-    }
-    has_code32 = flat_host_has_code32();
     features = flat_host_features();
     for (u64 i = 0; i < count && failed < 5; i++) {
         static struct gen_program p;
@@ -213,7 +208,7 @@ int main(int argc, char **argv)
 
         gen_program(&p, &r, items, code32);
         if (!fails(&p, seed + i)) {
-            passed++;
+            ++*passed;
             continue;
         }
         failed++;
@@ -221,6 +216,26 @@ int main(int argc, char **argv)
         print_failure(&p, seed + i, items);
         fflush(stdout);
     }
+    return failed;
+}
+
+int main(int argc, char **argv)
+{
+    u64 seed = args_number(argc, argv, "--seed", 1), which = args_number(argc, argv, "--flow", 2),
+        count = args_number(argc, argv, "--count", which == 1 ? 0 : 20000),
+        flows = which ? args_number(argc, argv, "--count", 300) : 0;
+    unsigned items = (unsigned)args_number(argc, argv, "--items", 24), passed = 0, failed = 0;
+
+    if (items < 1 || items > GEN_ITEMS_MAX || !flat_create()) {
+        fprintf(stderr, "lockstep: --items must be 1 to %d, and memory at %#llx free\n",
+                GEN_ITEMS_MAX, FLAT_BASE);
+        return 2;
+    }
+    if (which != 1)
+        failed += run_simple(seed, count, items, &passed);
+    if (which)
+        failed += flow_run(seed, flows, args_number(argc, argv, "--budget", 20000),
+                           args_number(argc, argv, "--stats", 0), &passed);
     printf("lockstep: %u passed, %u failed\n", passed, failed);
     return failed != 0;
 }

@@ -47,6 +47,8 @@ topic_options() {
     refused "a profile over the kernel" "-bt-dump: .*is the kernel" "$X86SIM" -kernel "$elf" --bt-dump "$work/../../tests/guests/contend.elf"
     refused "a rate of 1" 'check' "$X86SIM" -kernel "$elf" --check 1
     refused "no limit" 'icount-limit' "$X86SIM" -kernel "$elf" -icount-limit 0
+    refused "no digests" 'digest-interval' "$X86SIM" -kernel "$elf" --record "$work/a.log" --digest-interval 0
+    refused "digests of no log" 'digest-interval.*record' "$X86SIM" -kernel "$elf" --digest-interval 5000
     refused "a day that is none" 'rtc.*base=' "$X86SIM" -kernel "$elf" -rtc base=2025-02-29
     refused "a date as seconds" 'rtc.*base=' "$X86SIM" -kernel "$elf" -rtc 12345
     refused "a seed of 0" 'seed' "$X86SIM" -kernel "$elf" --seed 0

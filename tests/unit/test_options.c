@@ -90,6 +90,9 @@ static void spellings(void)
     CU_ASSERT_TRUE(o.demo && o.no_reboot && o.quiet && o.stats);
     CU_ASSERT_EQUAL(o.icount_limit, 1000);
     CU_ASSERT_FALSE(o.check);
+    CU_ASSERT_EQUAL(o.digest_interval, OPTIONS_DIGEST_DEFAULT);
+    accept("-demo -record r -digest-interval 1");
+    CU_ASSERT_EQUAL(o.digest_interval, 1);
     accept("-demo -check 20");
     CU_ASSERT_TRUE(o.check && o.check_one_in == 20);
     accept("-replay r -check 0");
@@ -174,6 +177,9 @@ static void clock_and_schedule(void)
     refuse("-demo -engine jit", "-engine", "interp");
     refuse("-demo -seed 0", "-seed", NULL);
     refuse("-demo -icount-limit 0", "-icount-limit", NULL);
+    refuse("-demo -record r -digest-interval 0", "-digest-interval", "1 to");
+    refuse("-demo -digest-interval 5", "-digest-interval", "-record");
+    refuse("-replay r -digest-interval 5", "-digest-interval", "-record");
     refuse("-demo -serial tcp:1", "-serial", "file:PATH");
     refuse("-demo -serial file:", "-serial", "file:PATH");
 }

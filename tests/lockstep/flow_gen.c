@@ -1,0 +1,537 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * See flow.h: making a program. What an item needs of where things end up (a patchable instruction, a node) is added when
+ * the program is placed, so items can be left out one by one and the rest stays what it is.
+ */
+#include "tests/lockstep/emit.h"
+#include "tests/lockstep/flow.h"
+#include "tests/lockstep/gen_x87.h"
+
+struct maker {
+    struct gen_random r;
+    struct gen_item it;
+    struct gen g;
+    struct flow_item *to;
+};
+
+static unsigned pick(struct maker *m, unsigned n)
+{
+    return (unsigned)(gen_random(&m->r) % n);
+}
+
+static void begin(struct maker *m, struct flow_item *to)
+{
+    memset(&m->it, 0, sizeof(m->it));
+    memset(to, 0, sizeof(*to));
+    m->to = to;
+}
+
+static void end(struct maker *m)
+{
+    memcpy(m->to->bytes, m->it.bytes, m->it.len);
+    m->to->len = (u8)m->it.len;
+}
+
+/* ModRM and displacement of an absolute address. */
+static void absolute(struct maker *m, unsigned reg, u32 address)
+{
+    if (m->g.code32) {
+        byte(&m->g, reg << 3 | 5);
+    } else {
+        byte(&m->g, reg << 3 | 4);
+        byte(&m->g, 0x25);
+    }
+    value(&m->g, address, 4);
+}
+
+static void absolute_to(struct maker *m, unsigned reg, u32 add, unsigned kind, unsigned target)
+{
+    absolute(m, reg, add);
+    m->to->fix = (u8)(m->it.len - 4);
+    m->to->fix_kind = (u8)kind;
+    m->to->target = (u8)target;
+}
+
+static void pad(struct maker *m)
+{
+    while (m->it.len < FLOW_PAD)
+        byte(&m->g, 0x90);
+}
+
+/* ---- Items ------------------------------------------------------------------------------------------------------------ */
+
+static void make_integer(struct maker *m)
+{
+    gen_make_item(&m->it, &m->r, m->g.code32, pick(m, 3));
+}
+
+/* Opcodes of five bytes, the last four of them an immediate: each can take the place of another. */
+static const u8 patchable[] = {0x05, 0x2d, 0x35, 0x25, 0x0d, 0x3d,
+                               0xa9, 0xb8, 0x15, 0x1d, 0xb9, 0xba};
+
+static void make_site(struct maker *m)
+{
+    byte(&m->g, patchable[pick(m, ARRAY_SIZE(patchable))]);
+    value(&m->g, any_value(&m->g), 4);
+    m->to->site = 1;
+}
+
+static void make_patch(struct maker *m)
+{
+    u32 add = pick(m, 3) ? 0 : FLOW_ALIAS;
+    unsigned which = pick(m, 256);
+
+    switch (pick(m, 5)) {
+    case 0: /* the opcode */
+        byte(&m->g, 0xc6);
+        absolute_to(m, 0, add, FIX_SITE, which);
+        byte(&m->g, patchable[pick(m, ARRAY_SIZE(patchable))]);
+        break;
+    case 1: /* a byte of the immediate */
+        byte(&m->g, 0x88);
+        absolute_to(m, 0, add + 1 + pick(m, 4), FIX_SITE, which);
+        break;
+    case 2: /* all of it */
+        byte(&m->g, 0xc7);
+        absolute_to(m, 0, add + 1, FIX_SITE, which);
+        value(&m->g, any_value(&m->g), 4);
+        break;
+    case 3:
+        byte(&m->g, 0x01);
+        absolute_to(m, pick(m, 4), add + 1, FIX_SITE, which);
+        break;
+    default: /* as a string */
+        byte(&m->g, 0xbf);
+        value(&m->g, add + 1, 4);
+        m->to->fix = (u8)(m->it.len - 4);
+        m->to->target = (u8)which;
+        BYTES(&m->g, 0xb9);
+        value(&m->g, 1 + pick(m, 4), 4);
+        BYTES(&m->g, 0xf3, 0xaa);
+        break;
+    }
+}
+
+/* Operations on a few registers that make flags, and others that overwrite their operands: who faults behind them shows the
+ * flags to the handler, though nobody else may ever look. */
+static void make_flags(struct maker *m, unsigned n)
+{
+    while (n-- > 0) {
+        u8 a = (u8)pick(m, 4), b = (u8)pick(m, 4);
+
+        switch (pick(m, 9)) {
+        case 0:
+        case 1: BYTES(&m->g, (u8)(1 | pick(m, 8) << 3), (u8)(0xc0 | a << 3 | b)); break;
+        case 2: BYTES(&m->g, 0x83, (u8)(0xc0 | pick(m, 8) << 3 | a), (u8)any_value(&m->g)); break;
+        case 3: BYTES(&m->g, 0xff, (u8)(0xc0 | pick(m, 2) << 3 | a)); break;
+        case 4: BYTES(&m->g, 0xc1, (u8)(0xc0 | pick(m, 8) << 3 | a), (u8)pick(m, 32)); break;
+        case 5: BYTES(&m->g, 0xf7, (u8)(0xd0 | pick(m, 2) << 3 | a)); break;
+        case 6:
+            BYTES(&m->g, (u8)(pick(m, 2) ? 0x00 : 0x28), (u8)(0xc0 | pick(m, 8) << 3 | pick(m, 8)));
+            break;
+        case 7: BYTES(&m->g, 0x89, (u8)(0xc0 | a << 3 | b)); break;
+        default:
+            byte(&m->g, 0xb8 | a);
+            value(&m->g, any_value(&m->g), 4);
+            break;
+        }
+    }
+}
+
+/* What faults, always or sometimes, in FLOW_PAD bytes; before it flags that somebody may want afterwards. */
+static void make_fault(struct maker *m)
+{
+    static const u32 places[] = {FLOW_MISSING + 8, FLOW_READ_ONLY + 16, FLOW_MISSING - 2,
+                                 FLOW_READ_ONLY - 3, FLOW_PML4};
+    static const u8 ops[] = {0x8b, 0x89, 0x01, 0x03, 0x3b, 0x87, 0x39, 0x11};
+    unsigned kind = pick(m, 8), from;
+    u8 before[64];
+
+    make_flags(m, pick(m, 5));
+    from = m->it.len;
+    memcpy(before, m->it.bytes, from);
+    m->it.len = 0;
+    switch (kind) {
+    case 0: BYTES(&m->g, 0x0f, 0x0b); break;
+    case 1: /* DIV or IDIV by a counter */
+        byte(&m->g, 0xf7);
+        absolute(m, 6 + pick(m, 2), FLOW_COUNTERS + 4 * pick(m, 16));
+        break;
+    case 2: /* PUSH, CALL, JMP through what is not there */
+        byte(&m->g, 0xff);
+        absolute(m, pick(m, 2) ? 6 : pick(m, 2) ? 2 : 4, FLOW_MISSING);
+        break;
+    case 3:
+        BYTES(&m->g, 0x8f);
+        absolute(m, 0, FLOW_READ_ONLY + 4);
+        break;
+    case 4:
+        BYTES(&m->g, 0x0f, 0x28, 0x85); /* MOVAPS, at a wrong place */
+        value(&m->g, pick(m, 256), 4);
+        break;
+    default:
+        byte(&m->g, ops[pick(m, ARRAY_SIZE(ops))]);
+        absolute(m, pick(m, 4), places[pick(m, ARRAY_SIZE(places))]);
+        break;
+    }
+    pad(m);
+    memmove(m->it.bytes + from, m->it.bytes, m->it.len);
+    memcpy(m->it.bytes, before, from);
+    m->it.len += from;
+    make_flags(m, pick(m, 3));
+}
+
+/* REP with long counts, over pages that may be missing or end it. */
+static void make_string(struct maker *m)
+{
+    static const u8 ops[] = {0xa4, 0xa5, 0xaa, 0xab, 0xa6, 0xae, 0xac};
+    bool ends = pick(m, 4) == 0, down = pick(m, 4) == 0;
+
+    byte(&m->g, 0xbe);
+    value(&m->g, FLOW_DATA + 0x400 + pick(m, 0x2800), 4);
+    byte(&m->g, 0xbf);
+    value(&m->g, ends ? FLOW_MISSING - pick(m, 64) : FLOW_DATA + 0x400 + pick(m, 0x2800), 4);
+    byte(&m->g, 0xb9);
+    value(&m->g, pick(m, 8) ? pick(m, 12) : pick(m, 0x200), 4);
+    if (down)
+        byte(&m->g, 0xfd);
+    BYTES(&m->g, (u8)(pick(m, 4) ? 0xf3 : 0xf2), ops[pick(m, ARRAY_SIZE(ops))], 0x90, 0x90, 0x90,
+          0x90, 0x90, 0x90, 0xfc);
+}
+
+static void make_interrupt(struct maker *m)
+{
+    static const u8 which[] = {FLOW_INT_COUNT, FLOW_INT_UNMAP, FLOW_INT_UNMAP, FLOW_INT_UNMAP,
+                               FLOW_INT_SWAP};
+
+    BYTES(&m->g, 0xcd, which[pick(m, ARRAY_SIZE(which))]);
+}
+
+static void memory_operand(struct maker *m, unsigned reg, unsigned align)
+{
+    byte(&m->g, 0x85 | (reg & 7) << 3);
+    value(&m->g, (u64)(((i64)pick(m, 0x1000) - 0x800) & -(i64)align), 4);
+}
+
+static void make_sse(struct maker *m)
+{
+    static const u8 prefixes[] = {0, 0x66, 0xf3, 0xf2};
+    static const u8 four[] = {0x58, 0x59, 0x5c, 0x5d, 0x5e, 0x5f, 0x51};
+    static const u8 two[] = {0x54, 0x55, 0x56, 0x57, 0x14, 0x15, 0x28, 0x29, 0x2e, 0x2f, 0x5a};
+    static const u8 one[] = {0xfc, 0xfd, 0xfe, 0xd4, 0xf8, 0xf9, 0xfa, 0xfb, 0xef, 0xeb, 0xdb,
+                             0xdf, 0x74, 0x75, 0x76, 0x60, 0x61, 0x62, 0x6c, 0x6b, 0x63, 0x67,
+                             0xd5, 0xe4, 0xe5, 0xf4, 0xf5, 0xf6, 0xe0, 0xe3, 0x6f, 0x7f};
+    unsigned prefix, op, reg = pick(m, m->g.code32 ? 8 : 16), kind = pick(m, 5);
+    bool mem = pick(m, 2);
+
+    if (kind == 0) {
+        prefix = prefixes[pick(m, 4)];
+        op = four[pick(m, ARRAY_SIZE(four))];
+    } else if (kind == 1) {
+        prefix = prefixes[pick(m, 2)];
+        op = two[pick(m, ARRAY_SIZE(two))];
+    } else if (kind == 2) { /* moves without alignment, conversions */
+        static const u8 any[] = {0x10, 0x11, 0x2a, 0x2c, 0x2d};
+
+        op = any[pick(m, ARRAY_SIZE(any))];
+        prefix = op < 0x20 ? prefixes[pick(m, 4)] : prefixes[2 + pick(m, 2)];
+        if (op >= 0x2c)
+            reg = pick(m, 4);
+    } else {
+        prefix = 0x66;
+        op = one[pick(m, ARRAY_SIZE(one))];
+    }
+    if (prefix)
+        byte(&m->g, prefix);
+    if (reg >= 8)
+        byte(&m->g, 0x44);
+    BYTES(&m->g, 0x0f, (u8)op);
+    if (mem)
+        memory_operand(m, reg, op == 0x10 || op == 0x11 ? 1 : 16);
+    else
+        byte(&m->g, 0xc0 | (reg & 7) << 3 | pick(m, op == 0x2a ? 4 : 8));
+}
+
+static void make_x87(struct maker *m)
+{
+    static const u8 mem[][2] = {{0xd9, 0}, {0xd9, 2}, {0xd9, 3}, {0xdd, 0}, {0xdd, 2}, {0xdd, 3},
+                                {0xdb, 0}, {0xdb, 3}, {0xdf, 5}, {0xdf, 7}, {0xdb, 5}, {0xdb, 7},
+                                {0xd8, 0}, {0xdc, 1}, {0xd8, 4}, {0xdc, 6}, {0xda, 0}, {0xde, 1},
+                                {0xd8, 3}, {0xd9, 7}, {0xdd, 7}};
+    static const u8 reg[] = {0xe0, 0xe1, 0xfa, 0xfc, 0xe8, 0xeb, 0xee, 0xe4, 0xe5, 0xf6, 0xf7};
+    static const u8 mmx[] = {0xfc, 0xd5, 0xef, 0x6f, 0x7f, 0x60, 0x74, 0xdb};
+    unsigned k = pick(m, ARRAY_SIZE(mem));
+
+    if (pick(m, 2)) {
+        gen_x87(&m->g);
+        return;
+    }
+    switch (pick(m, 7)) {
+    case 0:
+    case 1:
+        byte(&m->g, mem[k][0]);
+        memory_operand(m, mem[k][1], 1);
+        break;
+    case 2: BYTES(&m->g, 0xd9, reg[pick(m, ARRAY_SIZE(reg))]); break;
+    case 3: BYTES(&m->g, (u8)(pick(m, 2) ? 0xd8 : 0xdc), (u8)(0xc0 | pick(m, 64))); break;
+    case 4: BYTES(&m->g, 0xd9, (u8)(0xc0 | pick(m, 16))); break;
+    case 5:
+        BYTES(&m->g, 0xdf, 0xe0, 0xdb, (u8)(0xe2 + pick(m, 2)), 0xdb, (u8)(0xf0 | pick(m, 8)));
+        break;
+    default:
+        BYTES(&m->g, 0x0f, mmx[pick(m, ARRAY_SIZE(mmx))]);
+        if (pick(m, 2))
+            memory_operand(m, pick(m, 8), 1);
+        else
+            byte(&m->g, 0xc0 | pick(m, 64));
+        if (pick(m, 2))
+            BYTES(&m->g, 0x0f, 0x77);
+        break;
+    }
+}
+
+/* What ends a block in its own way, or looks at more state. */
+static void make_other(struct maker *m)
+{
+    switch (pick(m, 6)) {
+    case 0: BYTES(&m->g, 0x0f, 0xa2); break; /* CPUID */
+    case 1: BYTES(&m->g, 0xf3, 0x90); break; /* PAUSE */
+    case 2: BYTES(&m->g, 0x9c, 0x9d); break;
+    case 3: /* MXCSR; with an exception unmasked for one instruction */
+        BYTES(&m->g, 0x0f, 0xae);
+        absolute(m, 2, FLOW_CONTROL + 4 * pick(m, 4));
+        BYTES(&m->g, (u8)(pick(m, 2) ? 0x66 : 0x90), 0x0f, 0x5e, (u8)(0xc0 | pick(m, 64)), 0x90,
+              0x90, 0x90, 0x90);
+        BYTES(&m->g, 0x0f, 0xae);
+        absolute(m, 2, FLOW_CONTROL + 16);
+        break;
+    case 4:
+        byte(&m->g, 0xff);
+        absolute(m, 0, FLOW_COUNTERS + 4 * pick(m, 16));
+        break;
+    default: BYTES(&m->g, 0x0f, 0xae, 0xf0); break; /* MFENCE */
+    }
+}
+
+static void make_item(struct maker *m, struct flow_item *to)
+{
+    begin(m, to);
+    switch (pick(m, 20)) {
+    case 0:
+    case 1:
+    case 2: make_site(m); break;
+    case 3:
+    case 4: make_patch(m); break;
+    case 5: make_fault(m); break;
+    case 7: make_string(m); break;
+    case 8: make_interrupt(m); break;
+    case 9:
+    case 10: make_sse(m); break;
+    case 11: make_x87(m); break;
+    case 12: make_other(m); break;
+    default: make_integer(m); break;
+    }
+    end(m);
+}
+
+/* ---- Ends of nodes ------------------------------------------------------------------------------------------------------ */
+
+static void jump_to(struct maker *m, unsigned opcode, unsigned node)
+{
+    if (opcode >= 0x0f00)
+        byte(&m->g, 0x0f);
+    byte(&m->g, opcode & 0xff);
+    value(&m->g, 0, 4);
+    m->to->fix = (u8)(m->it.len - 4);
+    m->to->fix_kind = FIX_RELATIVE;
+    m->to->target = (u8)node;
+}
+
+/* A counter's low bits into EAX. */
+static void load_counter(struct maker *m, unsigned mask)
+{
+    unsigned k = FLOW_COUNTERS + 4 * pick(m, 16);
+
+    byte(&m->g, 0xff);
+    absolute(m, 0, k);
+    byte(&m->g, 0x8b);
+    absolute(m, R_AX, k);
+    BYTES(&m->g, 0x83, 0xe0, (u8)mask);
+}
+
+static void through_table(struct maker *m, unsigned reg, u32 table)
+{
+    BYTES(&m->g, 0xff, (u8)(reg << 3 | 4), 0xc5);
+    value(&m->g, table, 4);
+}
+
+static void end_node(struct maker *m, struct flow_node *n)
+{
+    unsigned x = pick(m, FLOW_NODES - FLOW_FUNCTIONS), y = pick(m, FLOW_NODES - FLOW_FUNCTIONS);
+
+    begin(m, &n->end[0]);
+    switch (pick(m, 9)) {
+    case 0:
+    case 1: jump_to(m, 0x0f80 | pick(m, 16), x); break;
+    case 2:
+    case 3:
+        load_counter(m, (1u << (1 + pick(m, 4))) - 1);
+        jump_to(m, 0x0f84 | pick(m, 2), x);
+        break;
+    case 4: jump_to(m, 0xe8, FLOW_NODES - 1 - pick(m, FLOW_FUNCTIONS)); break;
+    case 5:
+        load_counter(m, 7);
+        through_table(m, 4, FLOW_JUMPS);
+        break;
+    case 6:
+        load_counter(m, 3);
+        through_table(m, 2, FLOW_CALLS);
+        break;
+    case 7: /* JMP RAX, perhaps through the second mapping, or a RET that nobody called */
+        byte(&m->g, pick(m, 4) ? 0xb8 : 0x68);
+        value(&m->g, pick(m, 2) ? 0 : FLOW_ALIAS, 4);
+        m->to->fix = 1;
+        m->to->fix_kind = FIX_NODE;
+        m->to->target = (u8)x;
+        if (m->it.bytes[0] == 0xb8)
+            BYTES(&m->g, 0xff, 0xe0);
+        else
+            byte(&m->g, 0xc3);
+        break;
+    default: break;
+    }
+    end(m);
+    /* Mostly not the same way each time. */
+    begin(m, &n->end[1]);
+    if (pick(m, 4)) {
+        load_counter(m, 1 + 2 * pick(m, 2));
+        jump_to(m, 0x0f84, pick(m, FLOW_NODES - FLOW_FUNCTIONS));
+    }
+    end(m);
+    begin(m, &n->end[2]);
+    jump_to(m, 0xe9, y);
+    end(m);
+}
+
+/* The first item of a main node sets the stack pointer; a function keeps its own in memory. */
+static void begin_node(struct maker *m, unsigned i, struct flow_item *to)
+{
+    begin(m, to);
+    if (i >= FLOW_NODES - FLOW_FUNCTIONS) {
+        byte(&m->g, 0x89);
+        absolute(m, R_SP, FLOW_SLOTS + 8 * i);
+    } else if (pick(m, 4)) {
+        byte(&m->g, 0xbc);
+        value(&m->g, FLOW_STACK + 8 * pick(m, 64) - 256 + (pick(m, 8) ? 0 : pick(m, 8)), 4);
+    }
+    end(m);
+}
+
+static void end_function(struct maker *m, unsigned i, struct flow_node *n)
+{
+    begin(m, &n->end[0]);
+    if (i + 1 < FLOW_NODES && pick(m, 2))
+        jump_to(m, 0xe8, i + 1);
+    end(m);
+    begin(m, &n->end[1]);
+    byte(&m->g, 0x8b);
+    absolute(m, R_SP, FLOW_SLOTS + 8 * i);
+    byte(&m->g, 0xc3);
+    end(m);
+}
+
+void flow_generate(struct flow_program *p, u64 seed)
+{
+    struct maker m = {.r = {seed * 1315423911u + 99}};
+
+    memset(p, 0, sizeof(*p));
+    p->seed = seed;
+    p->code32 = pick(&m, 4) == 0;
+    p->user = pick(&m, 2);
+    m.g = (struct gen){.r = &m.r, .it = &m.it, .code32 = p->code32};
+    for (unsigned i = 0; i < FLOW_NODES; i++) {
+        struct flow_node *n = &p->node[i];
+
+        n->at = FLOW_CODE + 0x200 + i * FLOW_NODE_BYTES + pick(&m, 0x100);
+        n->n = 2 + pick(&m, FLOW_ITEMS - 2);
+        begin_node(&m, i, &n->item[0]);
+        for (unsigned k = 1; k < n->n; k++)
+            make_item(&m, &n->item[k]);
+        if (i >= FLOW_NODES - FLOW_FUNCTIONS)
+            end_function(&m, i, n);
+        else
+            end_node(&m, n);
+    }
+}
+
+/* ---- Placing ------------------------------------------------------------------------------------------------------------ */
+
+static void find_sites(struct flow_program *p)
+{
+    p->n_sites = 0;
+    for (unsigned i = 0; i < FLOW_NODES; i++) {
+        u32 at = p->node[i].at;
+
+        for (unsigned k = 0; k < p->node[i].n; k++) {
+            const struct flow_item *it = &p->node[i].item[k];
+
+            if (it->site)
+                p->site[p->n_sites++] = it->left_out ? 0 : at + it->site - 1;
+            at += it->left_out ? 0 : it->len;
+        }
+    }
+}
+
+static u32 place_item(const struct flow_program *p, const struct flow_item *it, u8 *ram, u32 at)
+{
+    u8 *word = ram + at + it->fix;
+    u32 target;
+
+    if (it->left_out)
+        return at;
+    memcpy(ram + at, it->bytes, it->len);
+    if (!it->fix)
+        return at + it->len;
+    target = it->fix_kind != FIX_SITE ? p->node[it->target].at
+             : p->n_sites             ? p->site[it->target % p->n_sites]
+                                      : 0;
+    if (!target) /* patches what was left out */
+        target = FLOW_DATA + 0x3000;
+    if (it->fix_kind == FIX_RELATIVE)
+        target -= at + it->fix + 4;
+    store_le32(word, load_le32(word) + target);
+    return at + it->len;
+}
+
+void flow_place(struct flow_program *p, u8 *ram)
+{
+    static const u32 control[] = {0x1f80, 0x1d80, 0x0f80, 0x9fc0, 0x1f80};
+    struct gen_random r = {p->seed + 11};
+
+    find_sites(p);
+    memset(ram + FLOW_CODE, 0x90, FLOW_CODE_END - FLOW_CODE);
+    for (u32 at = FLOW_CODE; at < FLOW_CODE_END - 16;
+         at += 16) /* who gets lost soon comes to the next node */
+        memcpy(ram + at, "\xeb\x0e", 2);
+    ram[FLOW_CODE] = 0xe9; /* where handlers begin anew */
+    store_le32(ram + FLOW_CODE + 1, p->node[0].at - FLOW_CODE - 5);
+    for (unsigned i = 0; i < FLOW_NODES; i++)
+        store_le64(ram + FLOW_SLOTS + 8 * i, FLOW_STACK);
+    for (unsigned i = 0; i < FLOW_NODES; i++) {
+        u32 at = p->node[i].at;
+
+        for (unsigned k = 0; k < p->node[i].n; k++)
+            at = place_item(p, &p->node[i].item[k], ram, at);
+        for (unsigned k = 0; k < ARRAY_SIZE(p->node[i].end); k++)
+            at = place_item(p, &p->node[i].end[k], ram, at);
+    }
+    for (unsigned i = FLOW_DATA; i < FLOW_MISSING; i += 8)
+        store_le64(ram + i, gen_random(&r) >> (gen_random(&r) % 64));
+    for (unsigned i = 0; i < 8; i++)
+        store_le64(ram + FLOW_JUMPS + 8 * i,
+                   p->node[(p->seed + i * 5) % (FLOW_NODES - FLOW_FUNCTIONS)].at);
+    for (unsigned i = 0; i < 4; i++)
+        store_le64(ram + FLOW_CALLS + 8 * i, p->node[FLOW_NODES - 1 - i].at);
+    for (unsigned i = 0; i < ARRAY_SIZE(control); i++)
+        store_le32(ram + FLOW_CONTROL + 4 * i, control[i]);
+}
