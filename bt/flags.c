@@ -30,7 +30,7 @@ static u8 writes_of(const struct uop *u)
 }
 
 /* Guest registers written, as a mask; all if that is not known. */
-static u32 defines(const struct uop *u)
+u32 bt_defines(const struct uop *u)
 {
     const struct low *l = &bt_low[u->op];
     u32 dst = BIT(bt_gpr(u->dst, l->size)), src = BIT(bt_gpr(u->src, l->size));
@@ -125,7 +125,7 @@ static bool lasts(const struct trans *t, unsigned i, bool saved)
 
         if (!bt_is_pure(u) && (gone & needs))
             return false;
-        gone |= defines(u);
+        gone |= bt_defines(u);
         left &= ~writes_of(u);
     }
     return true;
@@ -285,10 +285,32 @@ static void add_pending(struct trans *t, i8 slot)
     t->n_pending = (u8)(n + 1);
 }
 
+/* AF after a logical operation is undefined; the guest's is 0. So is that of all hosts known, and then what LAHF says is
+ * right as it is. */
+bool bt_logic_clears_af;
+
+void bt_flags_init(void)
+{
+    u8 flags[4];
+
+    /* 8 + 8 sets AF. */
+    __asm__("movb $8, %%al\n\taddb $8, %%al\n\tandl $-1, %%ecx\n\tlahf\n\tmovb %%ah, %0\n\t"
+            "movb $8, %%al\n\taddb $8, %%al\n\torb $1, %%cl\n\tlahf\n\tmovb %%ah, %1\n\t"
+            "movb $8, %%al\n\taddb $8, %%al\n\txorq %%rcx, %%rcx\n\tlahf\n\tmovb %%ah, %2\n\t"
+            "movb $8, %%al\n\taddb $8, %%al\n\ttestw %%cx, %%cx\n\tlahf\n\tmovb %%ah, %3"
+            : "=m"(flags[0]), "=m"(flags[1]), "=m"(flags[2]), "=m"(flags[3])
+            :
+            : "rax", "rcx", "cc");
+    bt_logic_clears_af = !((flags[0] | flags[1] | flags[2] | flags[3]) & FL_AF);
+}
+
 /* AH has SF, ZF, AF, PF, CF; AL gets OF. */
 void bt_flags_store(struct trans *t, enum flag_shape shape)
 {
     struct emitter *e = &t->e;
+
+    if (shape == SHAPE_LOGIC && bt_logic_clears_af)
+        shape = SHAPE_HOST;
 
     emit8(e, 0x9f);
     switch (shape) {
@@ -314,7 +336,7 @@ void bt_flags_store(struct trans *t, enum flag_shape shape)
     }
     emit_rm(e, 4, 0x89, H_AX, VCPU_AT(cc));
     if (shape != SHAPE_HOST)
-        t->host_flags = 0;
+        t->host_flags = 0; /* destroyed by what cleared the others */
 }
 
 void bt_flags_after(struct trans *t, enum flag_shape shape)

@@ -295,6 +295,10 @@ enum flag_fate {
     FLAGS_SAVED, /* the same, from a saved operand */
     FLAGS_STORE, /* they go to vcpu->cc */
 };
+extern bool bt_logic_clears_af;
+void bt_flags_init(void);
+/* Guest registers written, as a mask; all if that is not known. */
+u32 bt_defines(const struct uop *u);
 void bt_flags_analyse(struct trans *t);
 /* Before the present micro-op's host instruction: saves the destination where its fate wants that. */
 void bt_flags_before(struct trans *t);

@@ -120,6 +120,7 @@ void bt_low_init(void)
     set_integer();
     set_flow();
     set_others();
+    bt_flags_init();
     bt_low_init_sse();
     bt_low_init_x87();
 }
