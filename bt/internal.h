@@ -217,6 +217,15 @@ struct trans {
         u32 point;
     } forward[BT_FORWARD_MAX];
     unsigned n_forward;
+    /* Accesses whose site did not know their page. */
+    struct {
+        u8 *jump, *back;
+        u32 point;
+        u16 site;
+        u8 size, access;
+        i8 reg;
+    } missed[BT_SEQ_MAX];
+    unsigned n_missed;
     struct {
         u8 *jump;
         u32 exit;
@@ -246,6 +255,7 @@ struct bt {
     u32 n_pages;
     const struct bt_options *options;
     /* Code made once. */
+    const u8 *clear_sites; /* all registers are kept */
     const u8 *enter, *leave, *leave_saved, *slow, *call, *call_leave, *load_xmm, *save_xmm;
     const u8 *load_x87, *reload_x87, *save_x87, *save;
     struct uop (*copies)[2];
@@ -261,7 +271,7 @@ struct bt {
     struct bt_symbols *symbols;
     struct trans trans;
     struct bt_trace *traces; /* BT_TRACES_MAX */
-    unsigned n_traces;
+    unsigned n_traces, n_sites;
     struct bt_recorder recorder;
     u64 stat_traces, stat_loops;
 };
@@ -328,6 +338,8 @@ void bt_slow_if(struct trans *t, int cond, u32 point);
 /* The host operand of the micro-op's memory operand, checked for `access`. Uses RAX, RCX, RDX; RDX is free afterwards. */
 struct host_mem bt_access(struct trans *t, unsigned size, unsigned access, bool fill);
 struct host_mem bt_access_aligned(struct trans *t, unsigned size, unsigned access);
+/* Out of line: the look-ups of accesses whose site did not know their page. */
+void bt_emit_missed(struct trans *t);
 struct host_mem bt_access_at(struct trans *t, int reg, unsigned size, unsigned access, u32 point);
 bool bt_can_address(const struct uop *u);
 /* The offset part alone, into `to` (LEA); 8 bytes. */
@@ -384,6 +396,8 @@ bool bt_record(struct vcpu *v, struct block *b);
 /* A block of traces is not what memory holds any more. */
 void bt_traces_gone(struct vcpu *v, struct bt_block *bb);
 void bt_trace_entry(struct trans *t);
+/* Forget what the sites know, as soon as an entry of the TLB was lost. */
+void bt_clear_sites(struct vcpu *v);
 /* Where bb is entered. */
 static inline u8 *bt_entry_of(const struct bt_block *bb)
 {

@@ -172,7 +172,8 @@ static i32 tlb_disp(const struct trans *t)
            (i32)offsetof(struct vcpu, r);
 }
 
-struct host_mem bt_access_at(struct trans *t, int reg, unsigned size, unsigned access, u32 point)
+/* The look-up of the address in `reg`: RAX becomes the entry's offset; goes to `point` if it is not the right one. */
+static i32 look_up(struct trans *t, int reg, unsigned size, unsigned access, u32 point)
 {
     i32 entry = tlb_disp(t);
     i32 tag = entry + (i32)(access & MMU_WRITE ? offsetof(struct tlb_entry, wtag)
@@ -188,8 +189,122 @@ struct host_mem bt_access_at(struct trans *t, int reg, unsigned size, unsigned a
     emit_rm(e, 8, 0x2b, H_DX, (struct host_mem){H_BP, H_AX, 0, tag});
     emit_alu_ri(e, 8, 7, H_DX, 0x1000 - size);
     bt_slow_if(t, 7, point);
-    emit_rm(e, 8, 0x8b, H_AX,
-            (struct host_mem){H_BP, H_AX, 0, entry + (i32)offsetof(struct tlb_entry, addend)});
+    return tag;
+}
+
+static struct host_mem addend_at(const struct trans *t)
+{
+    return (struct host_mem){H_BP, H_AX, 0, tlb_disp(t) + (i32)offsetof(struct tlb_entry, addend)};
+}
+
+/* Does guest register g move in steps in this trace, so that what it points to mostly stays in a page? */
+static bool moves_in_steps(const struct trans *t, unsigned g)
+{
+    for (unsigned i = 0; i < t->n_seq; i++) {
+        const struct uop *u = t->seq[i];
+        const struct low *l = &bt_low[u->op];
+
+        if (!(bt_defines(u) & BIT(g)))
+            continue;
+        if (g == R_SP && (l->kind == LOW_PUSH || l->kind == LOW_POP || l->kind == LOW_CALL || l->kind == LOW_RET))
+            continue;
+        if (l->kind == LOW_ALU && l->form == FORM_RI && (l->op == OP_ADD || l->op == OP_SUB))
+            continue;
+        if (l->kind == LOW_UNARY && l->form == FORM_R && (l->op == OP_INC || l->op == OP_DEC))
+            continue;
+        if (l->kind == LOW_LEA && u->base == g && u->index == UREG_ZERO)
+            continue;
+        return false;
+    }
+    return true;
+}
+
+/* Is the present access one of a hot path that stays in its page for a while? Stack accesses are: `reg` is RSP's. */
+static bool deserves_site(const struct trans *t, unsigned base, unsigned index)
+{
+    return t->is_trace && t->bt->n_sites < BT_SITES && t->n_missed < BT_SEQ_MAX &&
+           (base == UREG_ZERO || moves_in_steps(t, base)) &&
+           (index == UREG_ZERO || moves_in_steps(t, index));
+}
+
+static struct host_mem site_at(const struct trans *t, unsigned site, size_t field)
+{
+    struct host_mem m = VCPU_AT(t.site[0]);
+
+    (void)t;
+    m.disp += (i32)(site * sizeof(((struct vcpu *)0)->t.site[0]) + field);
+    return m;
+}
+
+#define SITE(field) (offsetof(struct vcpu, t.site[0].field) - offsetof(struct vcpu, t.site[0]))
+
+static struct host_mem access_at_site(struct trans *t, int reg, unsigned size, unsigned access, u32 point)
+{
+    struct emitter *e = &t->e;
+    unsigned site = t->bt->n_sites++;
+
+    emit_rr(e, 8, 0x8b, H_DX, (unsigned)reg);
+    emit_rm(e, 8, 0x2b, H_DX, site_at(t, site, SITE(tag)));
+    emit_rm(e, 8, 0x3b, H_DX, site_at(t, site, SITE(limit)));
+    t->missed[t->n_missed].jump = emit_jcc(e, 3, NULL);
+    emit_rm(e, 8, 0x8b, H_AX, site_at(t, site, SITE(addend)));
+    t->missed[t->n_missed].back = e->p;
+    t->missed[t->n_missed].point = point;
+    t->missed[t->n_missed].site = (u16)site;
+    t->missed[t->n_missed].size = (u8)size;
+    t->missed[t->n_missed].access = (u8)access;
+    t->missed[t->n_missed++].reg = (i8)reg;
+    t->host_flags = 0;
+    return (struct host_mem){(i8)reg, H_AX, 0, 0};
+}
+
+void bt_emit_missed(struct trans *t)
+{
+    struct emitter *e = &t->e;
+
+    for (unsigned i = 0; i < t->n_missed; i++) {
+        unsigned site = t->missed[i].site, size = t->missed[i].size;
+        struct host_mem list = VCPU_AT(t.sites), tag = {H_BP, H_AX, 0, 0};
+        u8 *known;
+
+        t->b = t->blocks[0]; /* the mode is that of all */
+        emit_patch(t->missed[i].jump, e->p);
+        tag.disp = look_up(t, t->missed[i].reg, size, t->missed[i].access, t->missed[i].point);
+        emit_alu_mi(e, 8, 7, site_at(t, site, SITE(limit)), 0);
+        known = emit_jcc(e, 5, NULL);
+        emit_rm(e, 4, 0x8b, H_DX, VCPU_AT(t.n_sites));
+        list.index = H_DX;
+        list.shift = 2;
+        emit_xm(e, 4, 0xc7, 0, list);
+        emit32(e, site);
+        emit_xm(e, 4, 0xff, 0, VCPU_AT(t.n_sites));
+        emit_patch(known, e->p);
+        emit_rm(e, 8, 0x8b, H_DX, tag);
+        emit_rm(e, 8, 0x89, H_DX, site_at(t, site, SITE(tag)));
+        emit_xm(e, 8, 0xc7, 0, site_at(t, site, SITE(limit)));
+        emit32(e, 0x1001 - size);
+        emit_rm(e, 8, 0x8b, H_AX, addend_at(t));
+        emit_rm(e, 8, 0x89, H_AX, site_at(t, site, SITE(addend)));
+        emit_jmp(e, t->missed[i].back);
+    }
+}
+
+static bool is_stack(const struct uop *u)
+{
+    const struct low *l = &bt_low[u->op];
+
+    return (l->kind == LOW_PUSH && l->form != FORM_M) || l->kind == LOW_POP || (l->kind == LOW_CALL && l->form == FORM_RI) ||
+           l->kind == LOW_RET;
+}
+
+struct host_mem bt_access_at(struct trans *t, int reg, unsigned size, unsigned access, u32 point)
+{
+    bool stack = reg == bt_home[R_SP] || reg == H_CX;
+
+    if (stack && is_stack(t->u) && deserves_site(t, R_SP, UREG_ZERO))
+        return access_at_site(t, reg, size, access, point);
+    look_up(t, reg, size, access, point);
+    emit_rm(&t->e, 8, 0x8b, H_AX, addend_at(t));
     t->host_flags = 0;
     return (struct host_mem){(i8)reg, H_AX, 0, 0};
 }
@@ -228,6 +343,8 @@ struct host_mem bt_access(struct trans *t, unsigned size, unsigned access, bool 
     if (is_constant(u))
         return access_constant(t, u->seg == SEG_FLAT32 ? (u32)u->disp : (u64)u->disp, size, access,
                                point);
+    if (deserves_site(t, u->base, u->index))
+        return access_at_site(t, linear(t), size, access, point);
     return bt_access_at(t, linear(t), size, access, point);
 }
 
@@ -247,7 +364,7 @@ struct host_mem bt_access_aligned(struct trans *t, unsigned size, unsigned acces
         emit8(&t->e, size - 1);
         bt_slow_if(t, 5, bad);
         t->host_flags = 0;
-        if (reg != H_CX)
+        if (reg != H_CX && !deserves_site(t, u->base, u->index))
             return bt_access_at(t, reg, size, access, bt_point(t, size, access));
     }
     return bt_access(t, size, access, true);

@@ -28,7 +28,8 @@ static void empty(struct vcpu *v)
     for (unsigned i = 0; i < bt->n_blocks; i++)
         if (bt->blocks[i].b)
             bt->blocks[i].b->bt = NULL;
-    bt->n_points = bt->n_exits = bt->n_blocks = bt->n_copies = bt->n_notes = bt->n_traces = 0;
+    bt->n_points = bt->n_exits = bt->n_blocks = bt->n_copies = bt->n_notes = bt->n_traces = bt->n_sites = 0;
+    bt_clear_sites(v);
     bt->recorder.head = NULL;
     bt->used = bt->fixed;
     memset(bt->pages, 0, BT_IDS * sizeof(*bt->pages));
@@ -151,6 +152,8 @@ u64 bt_slow_path(struct vcpu *v, u32 point)
     if (pt->access && filled(v, pt, u)) {
         bt->stat_filled++;
         vcpu_refund(v, -(i32)pt->refund);
+        if (v->mmu.lost)
+            bt_clear_sites(v);
         return (u64)(uintptr_t)bt_exec(bt, bt->write + pt->resume);
     }
     bt->stat_interpreted++;

@@ -225,6 +225,35 @@ static void make_enter_and_leave(struct bt *bt, struct emitter *e)
     emit8(e, 0xc3);
 }
 
+/* Only RAX and RCX are clobbered, which are free where a trace begins. */
+static const u8 *make_clear_sites(struct emitter *e)
+{
+    struct host_mem list = VCPU_AT(t.sites), limit = VCPU_AT(t.site[0].limit);
+    const u8 *at = e->p, *again;
+    u8 *done;
+
+    emit_xm(e, 1, 0xc7, 0, VCPU_AT(mmu.lost));
+    emit8(e, 0);
+    emit_rm(e, 4, 0x8b, H_CX, VCPU_AT(t.n_sites));
+    again = e->p;
+    emit_alu_ri(e, 4, 5, H_CX, 1);
+    done = emit_jcc(e, 8, NULL); /* below 0 */
+    list.index = H_CX;
+    list.shift = 2;
+    emit_rm(e, 4, 0x8b, H_AX, list);
+    emit_xr(e, 4, 0xc1, 4, H_AX);
+    emit8(e, 5);
+    limit.index = H_AX;
+    emit_xm(e, 8, 0xc7, 0, limit);
+    emit32(e, 0);
+    emit_jmp(e, again);
+    emit_patch(done, e->p);
+    emit_xm(e, 4, 0xc7, 0, VCPU_AT(t.n_sites));
+    emit32(e, 0);
+    emit8(e, 0xc3);
+    return at;
+}
+
 void bt_make_stubs(struct bt *bt)
 {
     struct emitter e = {bt->write, bt->write + bt->size, false};
@@ -237,6 +266,7 @@ void bt_make_stubs(struct bt *bt)
     bt->load_xmm = make_load_xmm(&e, bt->slow);
     bt_make_load_x87(bt, &e);
 
+    bt->clear_sites = make_clear_sites(&e);
     bt->call = e.p;
     emit_alu_ri(&e, 8, 5, H_SP, 8);
     emit_routine(bt, &e);

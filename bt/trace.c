@@ -113,6 +113,13 @@ bool bt_record(struct vcpu *v, struct block *b)
 void bt_trace_entry(struct trans *t)
 {
     struct emitter *e = &t->e;
+    u8 *good;
+
+    emit_alu_mi(e, 1, 7, VCPU_AT(mmu.lost), 0);
+    good = emit_jcc(e, 4, NULL);
+    emit8(e, 0xe8);
+    emit32(e, (u32)(t->bt->clear_sites - (e->p + 4)));
+    emit_patch(good, e->p);
 
     for (unsigned i = 1; i < t->n_blocks; i++) {
         const struct bt_block *bb = t->blocks[i]->bt;
@@ -204,6 +211,13 @@ static void make(struct vcpu *v, bool loops)
         bt_symbols_block(t);
     if (unlikely(bt->options->log))
         bt_dump_block(t);
+}
+
+void bt_clear_sites(struct vcpu *v)
+{
+    v->mmu.lost = false;
+    while (v->t.n_sites)
+        v->t.site[v->t.sites[--v->t.n_sites]].limit = 0;
 }
 
 void bt_traces_gone(struct vcpu *v, struct bt_block *bb)

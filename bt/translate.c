@@ -56,6 +56,7 @@ static void emit_out_of_line(struct trans *t)
 {
     struct emitter *e = &t->e;
 
+    bt_emit_missed(t);
     emit_sides(t);
     for (unsigned i = 0; i < t->n_outs; i++) {
         struct bt_exit *x = &t->bt->exits[t->outs[i].exit];
@@ -125,7 +126,7 @@ void bt_begin(struct bt *bt, struct vcpu *v, struct bt_block *bb)
     u8 *start = bt->write + bt->used;
 
     memset(t, 0, offsetof(struct trans, forward));
-    t->n_forward = t->n_outs = t->n_side = 0;
+    t->n_forward = t->n_outs = t->n_side = t->n_missed = 0;
     t->e = (struct emitter){start, start + BT_BLOCK_MAX, false};
     t->bt = bt;
     t->v = v;

@@ -189,6 +189,7 @@ struct exception {
 
 #define BT_PAGES 512
 #define BT_JUMPS 8192
+#define BT_SITES 2048
 
 /* What translated code keeps of its own (bt/). It is derived, all of it: nothing here is the guest's. */
 struct translated {
@@ -210,6 +211,13 @@ struct translated {
         const void *code;
         u32 tag;
     } __attribute__((aligned(32))) jump[BT_JUMPS]; /* by linear address: where its translation is */
+    /* What an access of a hot path found in the soft TLB last: a grant like an entry there, and gone as soon as any entry
+     * was lost (mmu.lost). limit: 4097 less the operand's size; 0: empty. */
+    struct {
+        u64 tag, limit, addend;
+    } __attribute__((aligned(32))) site[BT_SITES];
+    u32 sites[BT_SITES]; /* those that are not empty */
+    u32 n_sites;
     void (*run)(struct vcpu *v);
     void (*block_gone)(struct vcpu *v, struct block *b); /* it is not what memory holds any more */
     void (*all_gone)(struct vcpu *v);                    /* all blocks are going to be forgotten */

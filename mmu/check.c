@@ -34,6 +34,7 @@ void mmu_check_forget(struct mmu *m)
         for (unsigned i = 0; m->priv->n_filled[set] && i < MMU_TLB_SIZE; i++)
             mmu_tlb_drop_entry(m, set, i);
     memset(m->priv->exec, 0, sizeof(m->priv->exec));
+    m->lost = true;
     mmu_forget_code(m);
 }
 

@@ -93,6 +93,7 @@ struct mmu {
         exact_io; /* device accesses run alone: their timers and interrupts take effect right behind */
     bool align_check; /* CR0.AM, EFLAGS.AC and CPL 3: unaligned data accesses raise #AC */
     bool peek;        /* reads put their accessed bits off (mmu_peek_begin) */
+    bool lost; /* grants were taken back since the owner cleared this, also such as had no entry any more */
     bool watch_data;  /* data breakpoints armed: every access takes the slow path */
     void (*watch)(void *owner, gla_t a, unsigned size, enum mmu_access access);
 

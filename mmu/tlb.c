@@ -131,6 +131,8 @@ void mmu_tlb_drop_slot(struct mmu *m, u64 slot)
     unsigned low = m->pae || m->lma ? (slot & 0xfff) >> 3 : (slot & 0xfff) >> 2;
     unsigned step = m->pae || m->lma ? 512 : 1024, copies = m->pae || m->lma ? 1 : 2;
 
+    m->lost = true;
+
     for (unsigned c = 0; c < copies; c++, low++)
         for (unsigned set = 0; set < MMU_INDEXES; set++)
             for (unsigned i = low; i < MMU_TLB_SIZE; i += step) {
@@ -157,6 +159,7 @@ static void flush_set(struct mmu *m, unsigned set, bool keep)
     struct mmu_private *pr = m->priv;
     unsigned left = 0;
 
+    m->lost = true;
     for (unsigned n = 0; n < pr->n_filled[set]; n++) {
         unsigned i = pr->filled[set][n];
         struct tlb_origin *o = &pr->origin[set * MMU_TLB_SIZE + i];
@@ -215,6 +218,7 @@ static void flush_entry(struct mmu *m, u64 page)
 {
     unsigned h = page_hash(page & mask64(52));
 
+    m->lost = true;
     for (unsigned set = 0; set < MMU_INDEXES; set++) {
         struct tlb_entry *e = &m->sets[set][page % MMU_TLB_SIZE];
 
@@ -254,6 +258,7 @@ void mmu_drop(struct mmu *m, u64 gfn, unsigned what)
         mmu_tlb_flush(m);
         return;
     }
+    m->lost |= what & (DROP_READ | DROP_WRITE);
     if (what & (DROP_READ | DROP_WRITE))
         for (u16 k = pr->chain[gfn % MMU_CHAINS], next; k; k = next) {
             unsigned set = (k - 1u) / MMU_TLB_SIZE, i = (k - 1u) % MMU_TLB_SIZE;
