@@ -44,6 +44,7 @@ struct bt_stats {
     u64 insns;      /* guest instructions in them */
     u64 host_bytes;
     u64 emptied;     /* how often all was thrown away */
+    u64 traces, loops; /* superblocks made, and how many of them lead back to their head */
     u64 entered;     /* from the dispatcher */
     u64 filled;      /* slow paths that had the TLB filled and went on */
     u64 interpreted; /* slow paths that left the rest of the block to the interpreter */

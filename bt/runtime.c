@@ -391,6 +391,8 @@ void bt_get_stats(const struct vcpu *v, struct bt_stats *s)
         .insns = bt->stat_insns,
         .host_bytes = bt->stat_bytes,
         .emptied = bt->stat_emptied,
+        .traces = bt->stat_traces,
+        .loops = bt->stat_loops,
         .entered = bt->stat_entered,
         .filled = bt->stat_filled,
         .interpreted = bt->stat_interpreted,

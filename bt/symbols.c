@@ -36,16 +36,21 @@ struct stub {
     enum frame frame;
 };
 
-#define STUBS 8
+#define STUBS 13
 static void list_stubs(const struct bt *bt, struct stub *s)
 {
     const struct stub all[STUBS] = {
         {bt->save_xmm, "bt:save_xmm", FRAME_CALLED},
+        {bt->save_x87, "bt:save_x87", FRAME_CALLED},
+        {bt->reload_x87, "bt:reload_x87", FRAME_CALLED},
+        {bt->save, "bt:save", FRAME_CALLED},
         {bt->enter, "bt:enter", FRAME_NONE},
         {bt->leave, "bt:leave", FRAME_BLOCK},
         {bt->leave_saved, "bt:leave_saved", FRAME_NONE},
         {bt->slow, "bt:slow", FRAME_BLOCK},
         {bt->load_xmm, "bt:load_xmm", FRAME_CALLED},
+        {bt->load_x87, "bt:load_x87", FRAME_CALLED},
+        {bt->clear_sites, "bt:clear_sites", FRAME_CALLED},
         {bt->call, "bt:call", FRAME_ALIGNED},
         {bt->call_leave, "bt:call_leave", FRAME_BLOCK},
     };

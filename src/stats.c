@@ -52,6 +52,7 @@ static void print_translator(struct machine *m)
     for (unsigned i = 0; i < m->n_vcpus; i++) {
         bt_get_stats(m->vcpu[i], &s);
         sum.translated += s.translated, sum.insns += s.insns, sum.host_bytes += s.host_bytes;
+        sum.traces += s.traces, sum.loops += s.loops;
         sum.emptied += s.emptied, sum.entered += s.entered, sum.linked += s.linked;
         sum.filled += s.filled, sum.interpreted += s.interpreted;
     }
@@ -61,6 +62,8 @@ static void print_translator(struct machine *m)
     msg_plain("stats: bt_bytes_per_instruction %.1f",
               sum.insns ? (double)sum.host_bytes / (double)sum.insns : 0.0);
     line("bt_emptied", sum.emptied);
+    line("bt_superblocks", sum.traces);
+    line("bt_loops", sum.loops);
     line("bt_entered", sum.entered);
     line("bt_linked", sum.linked);
     line("bt_filled", sum.filled);
