@@ -275,6 +275,12 @@ static inline struct host_mem bt_slot(unsigned g)
     return host_at(H_BP, (i32)g * 8);
 }
 
+/* Where vcpu->t.jump has `rip`, if it has. */
+static inline unsigned bt_jump_index(u64 rip)
+{
+    return ((u32)rip >> BT_JUMP_SHIFT ^ (u32)rip) % BT_JUMPS;
+}
+
 /* low.c */
 void bt_low_init(void);
 void bt_low_init_sse(void);
@@ -364,6 +370,9 @@ void bt_x87_recover(struct vcpu *v, const struct bt_point *pt);
 void bt_make_x87(struct bt *bt, struct emitter *e);
 void bt_make_load_x87(struct bt *bt, struct emitter *e);
 
+/* lower_sys.c: what bt_is_lowered() does not know of, since flags are as for a call. */
+bool bt_lower_sys(struct trans *t);
+
 /* translate.c */
 struct bt_block *bt_translate(struct bt *bt, struct vcpu *v, struct block *b);
 bool bt_has_room(const struct bt *bt);
@@ -411,5 +420,8 @@ static inline const void *bt_exec(const struct bt *bt, const u8 *at)
 enum { LEFT_LINK, LEFT_JUMP, LEFT_BUDGET, LEFT_TAKEN };
 /* Called from stubs.c's code. */
 u64 bt_slow_path(struct vcpu *v, u32 point);
+/* An instruction that ends its block is done: where to go on if nobody need look and the dispatcher has been there before;
+ * else NULL. */
+const void *bt_next_code(struct vcpu *v);
 
 #endif
