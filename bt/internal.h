@@ -356,6 +356,9 @@ bool bt_lower_flow(struct trans *t, const struct low *l);
 bool bt_lower_sse(struct trans *t, const struct low *l);
 void bt_lower_call(struct trans *t, bool leaves);
 void bt_exit_direct(struct trans *t, u64 rip);
+/* A push of `size` bytes: the checked operand (in RAX, RCX); RDX is free. Then RCX becomes the stack pointer. */
+struct host_mem bt_push_place(struct trans *t, unsigned size, bool fill);
+void bt_set_sp(struct trans *t, unsigned size);
 void bt_need_xmm(struct trans *t);
 
 /* lower_x87.c */

@@ -39,8 +39,7 @@ bool bt_is_lowered(const struct uop *u)
     case LOW_NONE:
     case LOW_LEAVES:
     case LOW_HELPER: return false;
-    case LOW_ALU:
-        return !high || has_memory(l) == (l->form != FORM_RM) || l->op == OP_CMP || l->op == OP_TEST;
+    case LOW_ALU: return !high || has_memory(l) == (l->form != FORM_RM) || (l->op != OP_ADC && l->op != OP_SBB);
     case LOW_SHIFT: return (!high || has_memory(l)) && shift_is_lowered(u, l);
     case LOW_DSHIFT: return l->size >= 4 && !l->flags;
     case LOW_BIT: return l->form != FORM_MR && (l->form != FORM_MI || l->op == 0);
@@ -90,6 +89,38 @@ static void alu_ri(struct trans *t, const struct low *l, unsigned dst, u64 imm)
     } else {
         emit_alu_ri(&t->e, l->size, l->op, dst, imm);
     }
+}
+
+/* The destination is AH or its like: DH takes its place, so that no flag is touched on the way back. */
+static void alu_high(struct trans *t, const struct low *l)
+{
+    const struct uop *u = t->u;
+    struct emitter *e = &t->e;
+    const unsigned dh = H_DX + 4;
+    int src, dst;
+
+    if (l->form == FORM_RM) {
+        struct host_mem m = bt_access(t, 1, MMU_READ, true);
+
+        emit_rm(e, 1, 0x8b, H_CX, m);
+    } else if (l->form == FORM_RR) {
+        src = bt_use_operand(t, u->src, 1, H_CX);
+        if (src != H_CX)
+            emit_rr(e, 8, 0x8b, H_CX, (unsigned)src);
+    }
+    dst = bt_use(t, u->dst >> 3, H_DX);
+    if (dst != H_DX)
+        emit_rr(e, 8, 0x8b, H_DX, (unsigned)dst);
+    if (l->form == FORM_RI) {
+        emit8(e, 0x80);
+        emit8(e, 0xc0u | (unsigned)l->op << 3 | dh);
+        emit8(e, (u8)u->imm);
+    } else { /* OP DH, CL */
+        emit8(e, (unsigned)l->op << 3);
+        emit8(e, 0xc0 | H_CX << 3 | dh);
+    }
+    bt_define(t, u->dst >> 3, 8, H_DX);
+    bt_flags_after(t, alu_shape(l->op));
 }
 
 static void alu_reg(struct trans *t, const struct low *l)
@@ -155,7 +186,10 @@ static void lower_alu(struct trans *t, const struct low *l)
 {
     const struct uop *u = t->u;
 
-    if (l->form == FORM_RM) {
+    if (bt_is_high(u->dst, l->size) && l->op != OP_CMP && l->op != OP_TEST &&
+        (l->form == FORM_RM || l->form == FORM_RR || l->form == FORM_RI)) {
+        alu_high(t, l);
+    } else if (l->form == FORM_RM) {
         alu_from_memory(t, l);
     } else if (l->form == FORM_MR || l->form == FORM_MI) {
         alu_to_memory(t, l);
