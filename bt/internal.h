@@ -285,6 +285,12 @@ static inline struct host_mem bt_slot(unsigned g)
     return host_at(H_BP, (i32)g * 8);
 }
 
+/* Where vcpu->t.jump has `rip`, if it has. */
+static inline unsigned bt_jump_index(u64 rip)
+{
+    return ((u32)rip >> BT_JUMP_SHIFT ^ (u32)rip) % BT_JUMPS;
+}
+
 /* low.c */
 void bt_low_init(void);
 void bt_low_init_sse(void);
@@ -366,6 +372,9 @@ bool bt_lower_flow(struct trans *t, const struct low *l);
 bool bt_lower_sse(struct trans *t, const struct low *l);
 void bt_lower_call(struct trans *t, bool leaves);
 void bt_exit_direct(struct trans *t, u64 rip);
+/* A push of `size` bytes: the checked operand (in RAX, RCX); RDX is free. Then RCX becomes the stack pointer. */
+struct host_mem bt_push_place(struct trans *t, unsigned size, bool fill);
+void bt_set_sp(struct trans *t, unsigned size);
 void bt_need_xmm(struct trans *t);
 
 /* lower_x87.c */
@@ -379,6 +388,9 @@ void bt_x87_recover(struct vcpu *v, const struct bt_point *pt);
 /* Stubs: save_x87, if it is live, and reload_x87, if it has been; both clobber RAX, RCX, RDX. load_x87 is as load_xmm. */
 void bt_make_x87(struct bt *bt, struct emitter *e);
 void bt_make_load_x87(struct bt *bt, struct emitter *e);
+
+/* lower_sys.c: what bt_is_lowered() does not know of, since flags are as for a call. */
+bool bt_lower_sys(struct trans *t);
 
 /* translate.c */
 struct bt_block *bt_translate(struct bt *bt, struct vcpu *v, struct block *b);
@@ -429,5 +441,8 @@ static inline const void *bt_exec(const struct bt *bt, const u8 *at)
 enum { LEFT_LINK, LEFT_JUMP, LEFT_BUDGET, LEFT_TAKEN };
 /* Called from stubs.c's code. */
 u64 bt_slow_path(struct vcpu *v, u32 point);
+/* An instruction that ends its block is done: where to go on if nobody need look and the dispatcher has been there before;
+ * else NULL. */
+const void *bt_next_code(struct vcpu *v);
 
 #endif

@@ -16,7 +16,7 @@
 /* ---- Stack ---------------------------------------------------------------------------------------------------------- */
 
 /* The stack pointer `size` bytes down, in RCX, and the checked operand there. */
-static struct host_mem push_place(struct trans *t, unsigned size, bool fill)
+struct host_mem bt_push_place(struct trans *t, unsigned size, bool fill)
 {
     u32 point = bt_point(t, size, fill ? MMU_WRITE : 0);
 
@@ -25,7 +25,7 @@ static struct host_mem push_place(struct trans *t, unsigned size, bool fill)
     return bt_access_at(t, H_CX, size, MMU_WRITE, point);
 }
 
-static void set_sp(struct trans *t, unsigned size)
+void bt_set_sp(struct trans *t, unsigned size)
 {
     emit_rr(&t->e, size == 8 ? 8 : 4, 0x8b, (unsigned)bt_home[R_SP], H_CX);
 }
@@ -56,17 +56,17 @@ static void lower_push(struct trans *t, const struct low *l)
         m = bt_access(t, l->size, MMU_READ, false);
         emit_rm(e, l->size, 0x8b, H_DX, m);
         emit_rm(e, 8, 0x89, H_DX, VCPU_AT(t.target));
-        m = push_place(t, l->size, false);
+        m = bt_push_place(t, l->size, false);
         emit_rm(e, 8, 0x8b, H_DX, VCPU_AT(t.target));
         emit_rm(e, l->size, 0x89, H_DX, m);
     } else {
-        m = push_place(t, l->size, true);
+        m = bt_push_place(t, l->size, true);
         if (l->form == FORM_RI)
             store_constant(t, l->size, t->u->imm, m);
         else
             emit_rm(e, l->size, 0x89, (unsigned)bt_use(t, t->u->src, H_DX), m);
     }
-    set_sp(t, l->size);
+    bt_set_sp(t, l->size);
 }
 
 /* The checked operand that guest register `reg` points to. */
@@ -200,10 +200,10 @@ static void branch_within(struct trans *t, const struct low *l)
 
 static void call_within(struct trans *t, const struct low *l)
 {
-    struct host_mem m = push_place(t, l->size, true);
+    struct host_mem m = bt_push_place(t, l->size, true);
 
     store_constant(t, l->size, t->u->imm2, m);
-    set_sp(t, l->size);
+    bt_set_sp(t, l->size);
 }
 
 /* A return to where the trace goes on; any other is the interpreter's. */
@@ -287,9 +287,9 @@ static void lower_call(struct trans *t, const struct low *l)
     struct host_mem m;
 
     if (l->form == FORM_RI) {
-        m = push_place(t, l->size, true);
+        m = bt_push_place(t, l->size, true);
         store_constant(t, l->size, u->imm2, m);
-        set_sp(t, l->size);
+        bt_set_sp(t, l->size);
         bt_exit_direct(t, u->imm);
         return;
     }
@@ -297,9 +297,9 @@ static void lower_call(struct trans *t, const struct low *l)
     m = look_up(t, bt_point(t, 0, 0));
     emit_rm(e, 8, 0x8b, H_AX, m);
     emit_rm(e, 8, 0x89, H_AX, VCPU_AT(t.target));
-    m = push_place(t, l->size, l->form == FORM_R);
+    m = bt_push_place(t, l->size, l->form == FORM_R);
     store_constant(t, l->size, u->imm2, m);
-    set_sp(t, l->size);
+    bt_set_sp(t, l->size);
     jump_through(t, VCPU_AT(t.target));
 }
 

@@ -39,11 +39,10 @@ bool bt_is_lowered(const struct uop *u)
     case LOW_NONE:
     case LOW_LEAVES:
     case LOW_HELPER: return false;
-    case LOW_ALU:
-        return !high || has_memory(l) == (l->form != FORM_RM) || l->op == OP_CMP || l->op == OP_TEST;
+    case LOW_ALU: return !high || has_memory(l) == (l->form != FORM_RM) || (l->op != OP_ADC && l->op != OP_SBB);
     case LOW_SHIFT: return (!high || has_memory(l)) && shift_is_lowered(u, l);
     case LOW_DSHIFT: return l->size >= 4 && !l->flags;
-    case LOW_BIT: return l->form != FORM_MR && (l->form != FORM_MI || l->op == 0);
+    case LOW_BIT: return l->form != FORM_MR;
     case LOW_MUL: return l->size >= 4;
     case LOW_BITS: return l->size >= 4 && (l->op == BITS_BSF || l->op == BITS_BSR);
     case LOW_XCHG: return !(l->form == FORM_R && high) && !bt_is_high(u->src, l->size);
@@ -90,6 +89,38 @@ static void alu_ri(struct trans *t, const struct low *l, unsigned dst, u64 imm)
     } else {
         emit_alu_ri(&t->e, l->size, l->op, dst, imm);
     }
+}
+
+/* The destination is AH or its like: DH takes its place, so that no flag is touched on the way back. */
+static void alu_high(struct trans *t, const struct low *l)
+{
+    const struct uop *u = t->u;
+    struct emitter *e = &t->e;
+    const unsigned dh = H_DX + 4;
+    int src, dst;
+
+    if (l->form == FORM_RM) {
+        struct host_mem m = bt_access(t, 1, MMU_READ, true);
+
+        emit_rm(e, 1, 0x8b, H_CX, m);
+    } else if (l->form == FORM_RR) {
+        src = bt_use_operand(t, u->src, 1, H_CX);
+        if (src != H_CX)
+            emit_rr(e, 8, 0x8b, H_CX, (unsigned)src);
+    }
+    dst = bt_use(t, u->dst >> 3, H_DX);
+    if (dst != H_DX)
+        emit_rr(e, 8, 0x8b, H_DX, (unsigned)dst);
+    if (l->form == FORM_RI) {
+        emit8(e, 0x80);
+        emit8(e, 0xc0u | (unsigned)l->op << 3 | dh);
+        emit8(e, (u8)u->imm);
+    } else { /* OP DH, CL */
+        emit8(e, (unsigned)l->op << 3);
+        emit8(e, 0xc0 | H_CX << 3 | dh);
+    }
+    bt_define(t, u->dst >> 3, 8, H_DX);
+    bt_flags_after(t, alu_shape(l->op));
 }
 
 static void alu_reg(struct trans *t, const struct low *l)
@@ -155,7 +186,10 @@ static void lower_alu(struct trans *t, const struct low *l)
 {
     const struct uop *u = t->u;
 
-    if (l->form == FORM_RM) {
+    if (bt_is_high(u->dst, l->size) && l->op != OP_CMP && l->op != OP_TEST &&
+        (l->form == FORM_RM || l->form == FORM_RR || l->form == FORM_RI)) {
+        alu_high(t, l);
+    } else if (l->form == FORM_RM) {
         alu_from_memory(t, l);
     } else if (l->form == FORM_MR || l->form == FORM_MI) {
         alu_to_memory(t, l);
@@ -245,6 +279,40 @@ static void lower_shift(struct trans *t, const struct low *l)
         bt_flags_after(t, shift_shape(u, l));
 }
 
+/* A rotate of a register whose CF and OF are stored, the others staying: CF is the host's, OF follows from the result as
+ * in cpu/ops_shift.c. */
+static void lower_rotate(struct trans *t, const struct low *l)
+{
+    struct host_mem cc = VCPU_AT(cc);
+    struct emitter *e = &t->e;
+    int dst = bt_use_operand(t, t->u->dst, l->size, H_DX);
+
+    emit_xr(e, l->size, 0xc1, l->op == OP_ROL ? 0 : 1, (unsigned)dst);
+    emit8(e, (unsigned)t->u->imm);
+    emit_xr(e, 1, 0x0f92 | EMIT_FIXED, 0, H_CX);
+    if (dst == H_DX)
+        bt_define(t, t->u->dst, l->size, dst);
+    emit_rr(e, 8, 0x8b, H_AX, (unsigned)dst);
+    emit_xr(e, l->size, 0xc1, 5, H_AX);
+    emit8(e, 8u * l->size - (l->op == OP_ROL ? 1 : 2));
+    if (l->op == OP_ROL) {
+        emit_rr(e, 4, 0x33, H_AX, H_CX);
+    } else {
+        emit_rr(e, 4, 0x8b, H_DX, H_AX);
+        emit_xr(e, 4, 0xc1, 5, H_DX);
+        emit8(e, 1);
+        emit_rr(e, 4, 0x33, H_AX, H_DX);
+    }
+    emit_alu_ri(e, 4, 4, H_AX, 1);
+    emit_rm(e, 1, 0x89, H_AX, cc);
+    cc.disp++;
+    emit_alu_mi(e, 1, 4, cc, 0xfe);
+    emit_rm(e, 1, 0x09, H_CX, cc);
+    t->host_flags = 0;
+    t->n_pending = 0;
+    t->exit_store = false;
+}
+
 static void lower_double_shift(struct trans *t, const struct low *l)
 {
     bool left = t->u->op < UOP_SHRD_RI16, by_cl = l->form == FORM_RC || l->form == FORM_MC;
@@ -297,9 +365,9 @@ static void lower_bit(struct trans *t, const struct low *l)
     struct emitter *e = &t->e;
 
     if (l->form == FORM_MI) {
-        struct host_mem m = bt_access(t, l->size, MMU_READ, true);
+        struct host_mem m = bt_access(t, l->size, l->op ? MMU_RMW : MMU_READ, true);
 
-        emit_xm(e, l->size, 0x0fba | EMIT_FIXED, 4, m);
+        emit_xm(e, l->size, 0x0fba | EMIT_FIXED, 4u + l->op, m);
         emit8(e, u->imm & (8u * l->size - 1));
     } else {
         int dst = bt_use(t, u->dst, H_DX);
@@ -744,8 +812,12 @@ bool bt_lower_int(struct trans *t, const struct low *l)
     case LOW_ALU: lower_alu(t, l); break;
     case LOW_UNARY: lower_unary(t, l); break;
     case LOW_SHIFT:
-        if ((l->op == OP_ROL || l->op == OP_ROR) && bt_fate(t) == FLAGS_STORE)
-            return false;
+        if ((l->op == OP_ROL || l->op == OP_ROR) && bt_fate(t) == FLAGS_STORE) {
+            if (l->form != FORM_RI || !(t->u->imm & (8u * l->size - 1)))
+                return false;
+            lower_rotate(t, l);
+            break;
+        }
         lower_shift(t, l);
         break;
     case LOW_DSHIFT: lower_double_shift(t, l); break;

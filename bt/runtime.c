@@ -162,6 +162,22 @@ u64 bt_slow_path(struct vcpu *v, u32 point)
     return 0;
 }
 
+const void *bt_next_code(struct vcpu *v)
+{
+    unsigned user = v->mmu.index == MMU_USER, i = bt_jump_index(v->rip);
+    u32 tag;
+
+    if ((v->taken >= 2 && vcpu_must_look(v)) || vcpu_is_due(v) || v->t.bt->recorder.head ||
+        v->t.generation[user] != v->mmu.generation[user])
+        return NULL;
+    tag = vcpu_run_key(v) | v->t.jump_epoch[user] << 11;
+    if (v->t.jump[i].lin != v->rip || v->t.jump[i].tag != tag)
+        return NULL;
+    v->blk = NULL;
+    v->t.jump_tag = tag;
+    return v->t.jump[i].code;
+}
+
 /* ---- The loop --------------------------------------------------------------------------------------------------------- */
 
 static bool is_worth(const struct bt *bt, struct block *b)
@@ -213,7 +229,7 @@ static void follow_generation(struct vcpu *v)
 static void note_entry(struct vcpu *v, const struct bt_block *bb)
 {
     u64 rip = bb->b->rip;
-    unsigned i = ((u32)rip >> BT_JUMP_SHIFT ^ (u32)rip) % BT_JUMPS;
+    unsigned i = bt_jump_index(rip);
 
     if (!is_crossing(bb->b))
         v->t.page_id[!!(bb->b->key & KEY_USER)][bb->page_slot] = bb->page_id;
@@ -289,6 +305,7 @@ void bt_run_alone(struct vcpu *v, struct block *b)
     left = enter(v, bt_translate(bt, v, b));
     if ((left & 0xff) == LEFT_LINK)
         v->rip = bt->exits[left >> 8].rip;
+    vcpu_settle_shadow(v);
 }
 
 static void run(struct vcpu *v)

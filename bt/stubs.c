@@ -7,7 +7,7 @@
  *   leave        EAX says why: saves them, returns it to the dispatcher
  *   slow         EAX is a point: asks bt_slow_path(), tries again or leaves
  *   call         RAX(RCX block, RDX micro-op): a routine of the interpreter, with all registers in memory around it
- *   call_leave   the same, and the block is over
+ *   call_leave   the same, and the block is over: goes on where bt_next_code() says, or leaves
  *   load_xmm     vector registers and MXCSR; goes to `slow` where an exception is unmasked
  *   save         what of the guest the host's vector and x87 registers hold, if anything
  *
@@ -257,6 +257,7 @@ static const u8 *make_clear_sites(struct emitter *e)
 void bt_make_stubs(struct bt *bt)
 {
     struct emitter e = {bt->write, bt->write + bt->size, false};
+    u8 *none;
 
     bt->save_xmm = make_save_xmm(&e);
     bt_make_x87(bt, &e);
@@ -276,6 +277,14 @@ void bt_make_stubs(struct bt *bt)
 
     bt->call_leave = e.p;
     emit_routine(bt, &e);
+    emit_vcpu(&e);
+    emit_call_c(&e, (u64)(uintptr_t)bt_next_code);
+    emit_rr(&e, 8, 0x85, H_AX, H_AX);
+    none = emit_jcc(&e, 4, NULL);
+    move_registers(&e, 0x8b);
+    emit8(&e, 0xff); /* JMP RAX */
+    emit8(&e, 0xe0);
+    emit_patch(none, e.p);
     emit_mov_imm(&e, H_AX, LEFT_TAKEN);
     emit_jmp(&e, bt->leave_saved);
     bt->fixed = bt->used = align_up((size_t)(e.p - bt->write), 64);

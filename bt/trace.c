@@ -171,7 +171,7 @@ static void redirect(struct vcpu *v, struct bt_block *head)
 {
     const u8 *code = bt_entry_of(head);
     u64 rip = head->b->rip;
-    unsigned i = ((u32)rip >> BT_JUMP_SHIFT ^ (u32)rip) % BT_JUMPS;
+    unsigned i = bt_jump_index(rip);
 
     for (struct bt_exit *x = head->in; x; x = x->next)
         emit_patch(x->jump, code);

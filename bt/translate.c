@@ -98,6 +98,8 @@ static void lower(struct trans *t)
         (bt_lower_int(t, l) || bt_lower_flow(t, l) || bt_lower_sse(t, l) || bt_lower_x87(t, l)))
         return;
     bt_x87_flush(t);
+    if (bt_lower_sys(t))
+        return;
     bt_lower_call(t, t->i + 1u == t->n_seq);
 }
 

@@ -228,6 +228,7 @@ int vcpu_create(struct vcpu *v, unsigned id, struct directory *dir, struct journ
     v->ferr = env->ferr ? raise_ferr : NULL;
     v->monitor_gpa = ~(u64)0;
     v->known_deadline = ~(u64)0;
+    v->sti_at = ~(u64)0;
     err = mmu_create(&v->mmu, &v->p, mem, env->io);
     if (err)
         return err;

@@ -275,10 +275,17 @@ static void freeze(struct vcpu *v, bool shadow, bool shadow_ss)
     vcpu_count_delivery(v);
 }
 
+static void run_engine(struct vcpu *v)
+{
+    v->t.run(v);
+    vcpu_settle_shadow(v);
+}
+
 /* Execute from the present boundary until the vCPU must look up. */
 static enum escape execute(struct vcpu *v)
 {
-    bool shadow = v->shadow, shadow_ss = v->shadow_ss;
+    const bool shadow = v->shadow, shadow_ss = v->shadow_ss;
+    bool held;
     u64 pending_db = v->pending_db;
     enum escape why = setjmp(v->escape);
 
@@ -286,7 +293,7 @@ static enum escape execute(struct vcpu *v)
         if (v->single || v->shadow || (v->key & KEY_STEP) || v->env->step)
             run_one(v);
         else if (v->t.run && !v->check)
-            v->t.run(v);
+            run_engine(v);
         else
             run_blocks(v);
         v->single = false;
@@ -294,10 +301,11 @@ static enum escape execute(struct vcpu *v)
     }
     v->mmu.careful = v->careful = false;
     unwind(v);
+    held = shadow || participant_icount(&v->p) == v->sti_at;
     if (v->mmu.watch_data)
         v->pending_db = pending_db; /* a breakpoint that was hit by what did not happen */
     if (why == ESCAPE_FROZEN) {
-        freeze(v, shadow, shadow_ss);
+        freeze(v, held, shadow_ss);
         return ESCAPE_NONE;
     }
     check_escaped(v, why);
@@ -314,7 +322,7 @@ static enum escape execute(struct vcpu *v)
         }
     }
     /* Given up: as if it had not begun. */
-    v->shadow = shadow;
+    v->shadow = held;
     v->shadow_ss = shadow_ss;
     v->mmu.careful = false;
     mmu_fetch_abandon(&v->mmu);

@@ -72,6 +72,12 @@ bool vcpu_is_due(const struct vcpu *v);
 bool vcpu_charge(struct vcpu *v, const struct block *b);
 /* Give n instructions that were charged back to the budget, or take them. */
 void vcpu_refund(struct vcpu *v, i32 n);
+/* STI does not end the run of blocks: what shadow it has left if the vCPU stops where it is. */
+static inline void vcpu_settle_shadow(struct vcpu *v)
+{
+    if (participant_icount(&v->p) == v->sti_at)
+        v->shadow = true;
+}
 /* The loop ends before b, which the budget does not cover or (first) which owes accessed bits. */
 void vcpu_stop_blocks(struct vcpu *v, const struct block *b, bool first);
 

@@ -258,6 +258,7 @@ struct vcpu {
     u8 taken; /* how the block was left: 0 fallthrough (link[0]), 1 branch taken (link[1]), 2 no link */
     bool shadow;      /* interrupt shadow: STI or MOV SS was the last instruction */
     bool shadow_ss;   /* the shadow stems from MOV/POP SS: also holds #DB and NMI off */
+    u64 sti_at; /* icount behind the last STI that set IF and did not set `shadow`: there it is in force (vcpu_settle_shadow()) */
     bool nmi_blocked; /* until IRET */
     bool nmi_pending;
     bool init_pending, sipi_pending;

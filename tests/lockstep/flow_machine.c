@@ -273,6 +273,7 @@ static void execute(struct flow_machine *m)
             v->t.run(v);
         else
             run_blocks(v);
+        vcpu_settle_shadow(v);
         v->single = false;
         return;
     }
