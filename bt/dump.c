@@ -453,15 +453,20 @@ void bt_dump_block(const struct trans *t)
     const struct block *b = t->b;
     FILE *to = o->log_to;
     char mode[BT_MODE_TEXT];
+    unsigned len = 0;
 
+    for (unsigned k = 0; k < t->n_blocks; k++)
+        len += t->blocks[k]->len;
     flockfile(to);
     fprintf(to,
-            "----------------\nBLOCK %#" PRIx64 " gpa=%#" PRIx64
+            "----------------\n%sBLOCK %#" PRIx64 " gpa=%#" PRIx64
             " mode=%#x (%s) vcpu=%u insns=%u bytes=%u\n",
-            b->rip, b->gpa, b->key, bt_mode_text(mode, b->key), t->v->id, b->n_insns, b->len);
+            t->is_trace ? "SUPER" : "", b->rip, b->gpa, b->key, bt_mode_text(mode, b->key),
+            t->v->id, t->n_insns, len);
     if (o->log & BT_LOG_IN_ASM) {
-        fprintf(to, "IN: %u\n", b->n_insns);
-        bt_print_guest(to, b->key, b->rip, b->bytes, b->len);
+        fprintf(to, "IN: %u\n", t->n_insns);
+        for (unsigned k = 0; k < t->n_blocks; k++)
+            bt_print_guest(to, b->key, t->blocks[k]->rip, t->blocks[k]->bytes, t->blocks[k]->len);
     }
     if (o->log & BT_LOG_UOPS)
         print_uops(to, t);

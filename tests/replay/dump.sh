@@ -32,7 +32,7 @@ dump_log_checks() {
             if (budget != 1) problem("the budget")
         }
         function problem(what) { print "block " blocks " (line " NR "): " what; bad = 1 }
-        /^BLOCK / {
+        /^(SUPER)?BLOCK / {
             close_block()
             blocks++
             part = ""
@@ -98,7 +98,7 @@ dump_perf_map() {
         dump_run "dump-perf-$size" --bt-threshold 0 --bt-insns 1 --tb-size $size --perf-map || return
         map=/tmp/perf-$(cat "$work/dump-perf-$size.pid").map
         mv "$map" "$work/perf-$size.map"
-        bad=$(grep -Evc '^[0-9a-f]+ [1-9a-f][0-9a-f]* (guest:0x[0-9a-f]+|guest:0|bt:[a-z_]+)$' "$work/perf-$size.map")
+        bad=$(grep -Evc '^[0-9a-f]+ [1-9a-f][0-9a-f]* ((guest|trace):0x[0-9a-f]+|guest:0|bt:[a-z_0-9]+)$' "$work/perf-$size.map")
         expect dump-perf "$bad lines are not as perf wants them" [ "$bad" -eq 0 ]
         blocks=$(grep -c ' guest:' "$work/perf-$size.map")
         expect dump-perf "$blocks blocks are named, $(stat "dump-perf-$size" bt_blocks) translated" \
