@@ -1,38 +1,39 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory for host code: one file without a name, mapped twice. What writes uses the one address, what executes the other,
- * so no page is ever writable and executable at once.
+ * Memory for host code: the same pages mapped twice. What writes uses the one address, what executes the other, so no
+ * page is ever writable and executable at once.
+ *
+ * The pages are shared memory without a file: a file, even one that is only memory (memfd_create), counts against the
+ * limit on the size of files (ulimit -f), which is about what the user's disks hold. mremap(2) with an old size of 0 is
+ * how such pages are mapped once more.
  */
 #include <errno.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "bt/internal.h"
 
 int bt_code_map(struct bt *bt, size_t size)
 {
-    int fd = memfd_create("x86sim-code", MFD_CLOEXEC), err = 0;
-    u8 *write = MAP_FAILED, *exec = MAP_FAILED;
+    u8 *write = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    u8 *exec = MAP_FAILED;
+    int err;
 
-    if (fd < 0)
+    if (write == MAP_FAILED)
         return -errno;
-    if (ftruncate(fd, (off_t)size) == 0) {
-        write = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
-        exec = mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_NORESERVE, fd, 0);
-    }
-    if (write == MAP_FAILED || exec == MAP_FAILED)
+    exec = mremap(write, 0, size, MREMAP_MAYMOVE);
+    if (exec == MAP_FAILED || mprotect(exec, size, PROT_READ | PROT_EXEC)) {
         err = -errno;
-    close(fd);
-    if (!err) {
-        bt->write = write;
-        bt->to_exec = exec - write;
-        bt->size = size;
-        return 0;
+        goto out_unmap;
     }
-    if (write != MAP_FAILED)
-        munmap(write, size);
+    bt->write = write;
+    bt->to_exec = exec - write;
+    bt->size = size;
+    return 0;
+
+out_unmap:
     if (exec != MAP_FAILED)
         munmap(exec, size);
+    munmap(write, size);
     return err;
 }
 

@@ -29,7 +29,7 @@ static void on_wrote(struct participant *p, u64 gpa, unsigned size)
     mmu_wrote(m, gpa, size);
 }
 
-static _Noreturn void on_escape(void *owner, enum mmu_escape why)
+static __attribute__((noreturn)) void on_escape(void *owner, enum mmu_escape why)
 {
     (void)owner;
     longjmp(escape, why + 1);
