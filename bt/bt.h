@@ -17,7 +17,8 @@
 struct vcpu;
 
 struct bt_options {
-    size_t size;        /* bytes of host code before all is thrown away and begun anew; 0: BT_SIZE_DEFAULT */
+    size_t
+        size; /* bytes of host code before all is thrown away and begun anew; 0: BT_SIZE_DEFAULT */
     unsigned threshold; /* a block is interpreted so often before it is translated */
     bool no_traces;     /* no superblocks */
     bool no_chain;      /* every block returns to the dispatcher */
@@ -26,8 +27,9 @@ struct bt_options {
     bool gdb;           /* tell GDB about translated code */
     unsigned log;       /* BT_LOG_*: written to log_to for each block that is translated */
     FILE *log_to;       /* shared by all vCPUs; blocks do not mix */
-    bool perf;          /* write lines "address size name" to perf_map, which is line-buffered and shared */
-    FILE *perf_map;     /* like log_to it may be set later than bt_create(), until the first vCPU runs */
+    bool perf; /* write lines "address size name" to perf_map, which is line-buffered and shared */
+    FILE
+        *perf_map; /* like log_to it may be set later than bt_create(), until the first vCPU runs */
 };
 enum { BT_LOG_IN_ASM = 1, BT_LOG_UOPS = 2, BT_LOG_OUT_ASM = 4 };
 #define BT_SIZE_DEFAULT (64u << 20)
@@ -43,12 +45,12 @@ struct bt_stats {
     u64 translated; /* blocks */
     u64 insns;      /* guest instructions in them */
     u64 host_bytes;
-    u64 emptied;     /* how often all was thrown away */
+    u64 emptied;       /* how often all was thrown away */
     u64 traces, loops; /* superblocks made, and how many of them lead back to their head */
-    u64 entered;     /* from the dispatcher */
-    u64 filled;      /* slow paths that had the TLB filled and went on */
-    u64 interpreted; /* slow paths that left the rest of the block to the interpreter */
-    u64 linked;      /* branches chained */
+    u64 entered;       /* from the dispatcher */
+    u64 filled;        /* slow paths that had the TLB filled and went on */
+    u64 interpreted;   /* slow paths that left the rest of the block to the interpreter */
+    u64 linked;        /* branches chained */
 };
 
 /* Let v run translated code. `o` stays. 0 or -errno. Main thread, before v runs. */
@@ -68,8 +70,8 @@ enum bt_count_kind {
 };
 /* The counts of n vCPUs together, which need bt_options.count, the highest first: up to `max` into to[]. Returns how many.
  * *total: the sum of all, those too that had no room. While none of them runs. */
-unsigned bt_get_counts(struct vcpu *const *v, unsigned n, enum bt_count_kind kind, struct bt_count *to, unsigned max,
-                       u64 *total);
+unsigned bt_get_counts(struct vcpu *const *v, unsigned n, enum bt_count_kind kind,
+                       struct bt_count *to, unsigned max, u64 *total);
 /* Print the blocks that n vCPUs have translated, which needs bt_options.profile, by the instructions executed in each;
  * the first ones with their instructions. `executed`: all instructions of the run. 0 or -ENOMEM. While none of them
  * runs. */

@@ -14,7 +14,8 @@
 
 int bt_code_map(struct bt *bt, size_t size)
 {
-    u8 *write = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    u8 *write =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     u8 *exec = MAP_FAILED;
     int err;
 

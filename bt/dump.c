@@ -403,8 +403,8 @@ static void print_mark(FILE *to, const struct trans *t, u32 at)
         if (leads_to(t, t->forward[i].jump) == at) {
             const struct bt_point *pt = &bt->points[t->forward[i].point];
 
-            fprintf(to, "  -- slow path of %u %s%s\n", pt->uop, uop_table[pt->b->u[pt->uop].op].name,
-                    pt->access ? "" : ", with no second try");
+            fprintf(to, "  -- slow path of %u %s%s\n", pt->uop,
+                    uop_table[pt->b->u[pt->uop].op].name, pt->access ? "" : ", with no second try");
             break;
         }
 }

@@ -92,9 +92,7 @@ static bool can_make_again(const struct uop *u, bool saved, u32 *needs)
         *needs |= dst;
         /* The same register twice: SUB and XOR give 0 whatever it was, AND and OR itself. */
         return l->form == FORM_RI || src != dst || l->op != OP_ADD;
-    case LOW_UNARY:
-        *needs = saved ? 0 : dst;
-        return l->form == FORM_R && !saved;
+    case LOW_UNARY: *needs = saved ? 0 : dst; return l->form == FORM_R && !saved;
     case LOW_SHIFT:
         *needs = saved ? 0 : dst;
         if (l->form != FORM_RI)
@@ -136,8 +134,7 @@ bool bt_keeps_host_flags(const struct uop *u)
     const struct low *l = &bt_low[u->op];
 
     switch ((enum low_kind)l->kind) {
-    case LOW_MOV:
-        return (l->form == FORM_RR && !bt_is_high(u->src, l->size)) || l->form == FORM_RI;
+    case LOW_MOV: return (l->form == FORM_RR && !bt_is_high(u->src, l->size)) || l->form == FORM_RI;
     case LOW_MOVX: return l->form == FORM_R && !bt_is_high(u->src, l->from);
     case LOW_SET:
     case LOW_CMOV: return l->form == FORM_R;
@@ -193,7 +190,7 @@ static bool needs_store(const struct trans *t, unsigned i, bool *looks, bool *le
         if (reads) {
             *looks = true;
             if (!host || (!looks_at_once(u) && bt_low[u->op].kind != LOW_JCC) ||
-                (reads_of(u) & (u8)~(valid & left)) || stored_part)
+                (reads_of(u) & (u8) ~(valid & left)) || stored_part)
                 return true;
         }
         if (leaves_trace(t, j)) {
@@ -208,7 +205,7 @@ static bool needs_store(const struct trans *t, unsigned i, bool *looks, bool *le
         if (!left)
             return false;
         /* Who reads others besides, or instead, looks at vcpu->cc, and that destroys these. */
-        host = host && bt_keeps_host_flags(u) && !(reads_of(u) & (u8)~(valid & left));
+        host = host && bt_keeps_host_flags(u) && !(reads_of(u) & (u8) ~(valid & left));
     }
     /* A loop too: its budget may end at its head, before anything there overwrites them. */
     *looks = true;
@@ -377,7 +374,8 @@ void bt_load_carry(struct trans *t)
 
 /* ---- Conditions ------------------------------------------------------------------------------------------------------ */
 
-static const u8 cond_reads[8] = {UF_O, UF_C, UF_Z, UF_C | UF_Z, UF_S, UF_P, UF_S | UF_O, UF_S | UF_O | UF_Z};
+static const u8 cond_reads[8] = {UF_O, UF_C, UF_Z,        UF_C | UF_Z,
+                                 UF_S, UF_P, UF_S | UF_O, UF_S | UF_O | UF_Z};
 
 unsigned bt_condition(struct trans *t, unsigned cond)
 {
@@ -417,14 +415,17 @@ static void stop_here(struct vcpu *v, const struct uop *u)
 static u64 undo(const struct vcpu *v, const struct uop *u, u64 result)
 {
     const struct low *l = &bt_low[u->op];
-    u64 b = l->form == FORM_RI                 ? u->imm
+    u64 b = l->form == FORM_RI                      ? u->imm
             : l->size == 1 && bt_is_high(u->src, 1) ? v->r[u->src >> 3] >> 8
-                                               : v->r[bt_gpr(u->src, l->size)];
+                                                    : v->r[bt_gpr(u->src, l->size)];
     unsigned bits = 8 * l->size, n = u->imm & (bits - 1);
     u64 mask = mask64(bits), low = result & mask;
 
     if (l->kind == LOW_UNARY)
-        return l->op == OP_INC ? result - 1 : l->op == OP_DEC ? result + 1 : l->op == OP_NEG ? -result : ~result;
+        return l->op == OP_INC   ? result - 1
+               : l->op == OP_DEC ? result + 1
+               : l->op == OP_NEG ? -result
+                                 : ~result;
     if (l->kind == LOW_SHIFT) {
         if (n && l->op == OP_ROL)
             low = low >> n | low << (bits - n);

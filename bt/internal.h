@@ -67,16 +67,28 @@ enum low_kind {
 };
 
 /* Form of the operands. */
-enum low_form { FORM_NONE, FORM_R, FORM_M, FORM_RR, FORM_RI, FORM_RM, FORM_MR, FORM_MI, FORM_RC, FORM_MC, FORM_L };
+enum low_form {
+    FORM_NONE,
+    FORM_R,
+    FORM_M,
+    FORM_RR,
+    FORM_RI,
+    FORM_RM,
+    FORM_MR,
+    FORM_MI,
+    FORM_RC,
+    FORM_MC,
+    FORM_L
+};
 
 struct low {
     u8 kind, form;
-    u8 op;       /* operation within the family; condition */
-    u8 size;     /* bytes */
-    u8 from;     /* bytes of the source of a widening move; LOW_X87: of the memory operand */
-    bool flags;  /* this twin writes flags */
-    u32 host;    /* LOW_SSE: the host's opcode */
-    u8 sse;      /* LOW_SSE: enum sse_shape */
+    u8 op;        /* operation within the family; condition */
+    u8 size;      /* bytes */
+    u8 from;      /* bytes of the source of a widening move; LOW_X87: of the memory operand */
+    bool flags;   /* this twin writes flags */
+    u32 host;     /* LOW_SSE: the host's opcode */
+    u8 sse;       /* LOW_SSE: enum sse_shape */
     bool aligned; /* LOW_SSE: the memory operand has to be */
 };
 
@@ -101,9 +113,9 @@ struct bt_pending {
 /* A micro-op that may have to be done by the interpreter. */
 struct bt_point {
     struct block *b;
-    u32 resume;      /* offset of the code that tries again; 0: there is none */
+    u32 resume; /* offset of the code that tries again; 0: there is none */
     u16 uop;
-    u16 refund;      /* instructions of the trace that come behind the block: charged, but not yet due */
+    u16 refund; /* instructions of the trace that come behind the block: charged, but not yet due */
     u8 size, access; /* what to fill the TLB for: enum mmu_access; 0: do not try */
     u8 n_pending;    /* flags that are not in vcpu->cc yet, in the order of their making */
     struct bt_pending pending[BT_PENDING_MAX];
@@ -161,7 +173,7 @@ struct bt_trace {
 };
 /* What was executed since the head of a trace to be. */
 struct bt_recorder {
-    struct block *head;  /* NULL: nothing is recorded */
+    struct block *head; /* NULL: nothing is recorded */
     struct block *blocks[BT_TRACE_BLOCKS];
     unsigned n, n_uops, waited;
     u64 returns[8];
@@ -198,7 +210,7 @@ struct trans {
     u32 code_size;
     u8 *loop_head;
     u8 fate[BT_SEQ_MAX]; /* enum flag_fate of the flags that micro-op i writes */
-    bool exit_store;     /* flags are in EFLAGS alone: who leaves the trace here has to store them */
+    bool exit_store; /* flags are in EFLAGS alone: who leaves the trace here has to store them */
     u8 exit_shape;
     struct bt_pending pending[BT_PENDING_MAX];
     u8 n_pending, next_slot;
@@ -210,7 +222,7 @@ struct trans {
         u8 seg;       /* as in struct bt_point */
         const struct uop *u;
         const struct block *b;
-        u32 id;       /* in bt->notes; 0: not there yet */
+        u32 id; /* in bt->notes; 0: not there yet */
     } note;
     struct {
         u8 *jump; /* displacement that leads to the stub */
@@ -240,11 +252,13 @@ struct trans {
     } side[BT_TRACE_BLOCKS];
     unsigned n_side;
     u8 *budget[2];
-    u32 at[BT_SEQ_MAX + 1]; /* where the host code of micro-op i begins, from the block's; then: what is out of line */
+    u32 at
+        [BT_SEQ_MAX +
+         1]; /* where the host code of micro-op i begins, from the block's; then: what is out of line */
 };
 
 struct bt {
-    u8 *write; /* the code memory, writable */
+    u8 *write;         /* the code memory, writable */
     ptrdiff_t to_exec; /* add this: the same, executable */
     size_t size, used, fixed;
     struct bt_point *points;
@@ -262,8 +276,8 @@ struct bt {
     unsigned n_copies;
     struct bt_note *notes; /* from 1 on */
     unsigned n_notes;
-    u64 stat_entered, stat_translated, stat_interpreted, stat_filled, stat_linked, stat_emptied, stat_bytes,
-        stat_insns;
+    u64 stat_entered, stat_translated, stat_interpreted, stat_filled, stat_linked, stat_emptied,
+        stat_bytes, stat_insns;
     /* What bt/watch.h needs; NULL where it is not wanted. */
     struct bt_unlowered *unlowered;
     u64 *rests; /* by micro-op */
@@ -279,7 +293,8 @@ struct bt {
 /* The host register of a guest register, or -1: it lies in memory. */
 extern const i8 bt_home[UREG_COUNT];
 
-#define VCPU_AT(field) host_at(H_BP, (i32)offsetof(struct vcpu, field) - (i32)offsetof(struct vcpu, r))
+#define VCPU_AT(field)                                                                             \
+    host_at(H_BP, (i32)offsetof(struct vcpu, field) - (i32)offsetof(struct vcpu, r))
 static inline struct host_mem bt_slot(unsigned g)
 {
     return host_at(H_BP, (i32)g * 8);
@@ -321,11 +336,11 @@ void bt_flags_before(struct trans *t);
 /* Behind it. Which flags of EFLAGS are the guest's; those that are not in `good` are 0. Clobbers RAX, and more as
  * enum flag_shape says. */
 enum flag_shape {
-    SHAPE_HOST,  /* all are the host's */
-    SHAPE_LOGIC, /* AF is 0 */
+    SHAPE_HOST,   /* all are the host's */
+    SHAPE_LOGIC,  /* AF is 0 */
     SHAPE_SHIFT1, /* the same, after a shift by 1 */
-    SHAPE_SHL,   /* OF = SF ^ CF, AF is 0; RCX and RDX are clobbered */
-    SHAPE_SHR,   /* OF and AF are 0 */
+    SHAPE_SHL,    /* OF = SF ^ CF, AF is 0; RCX and RDX are clobbered */
+    SHAPE_SHR,    /* OF and AF are 0 */
 };
 void bt_flags_after(struct trans *t, enum flag_shape shape);
 void bt_flags_store(struct trans *t, enum flag_shape shape);

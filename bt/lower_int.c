@@ -9,7 +9,20 @@
 
 enum { BITS_BSF, BITS_BSR, BITS_TZCNT, BITS_LZCNT, BITS_POPCNT };
 enum { MUL_MUL, MUL_IMUL, MUL_DIV, MUL_IDIV };
-enum { LOCK_ADD, LOCK_OR, LOCK_ADC, LOCK_SBB, LOCK_AND, LOCK_SUB, LOCK_XOR, LOCK_INC, LOCK_DEC, LOCK_NEG, LOCK_NOT, LOCK_BTS };
+enum {
+    LOCK_ADD,
+    LOCK_OR,
+    LOCK_ADC,
+    LOCK_SBB,
+    LOCK_AND,
+    LOCK_SUB,
+    LOCK_XOR,
+    LOCK_INC,
+    LOCK_DEC,
+    LOCK_NEG,
+    LOCK_NOT,
+    LOCK_BTS
+};
 
 /* ---- What is lowered ------------------------------------------------------------------------------------------------ */
 
@@ -39,7 +52,9 @@ bool bt_is_lowered(const struct uop *u)
     case LOW_NONE:
     case LOW_LEAVES:
     case LOW_HELPER: return false;
-    case LOW_ALU: return !high || has_memory(l) == (l->form != FORM_RM) || (l->op != OP_ADC && l->op != OP_SBB);
+    case LOW_ALU:
+        return !high || has_memory(l) == (l->form != FORM_RM) ||
+               (l->op != OP_ADC && l->op != OP_SBB);
     case LOW_SHIFT: return (!high || has_memory(l)) && shift_is_lowered(u, l);
     case LOW_DSHIFT: return l->size >= 4 && !l->flags;
     case LOW_BIT: return l->form != FORM_MR;
@@ -496,7 +511,8 @@ static void lower_movx(struct trans *t, const struct low *l)
     } else {
         int src = bt_use_operand(t, u->src, l->from, H_CX);
 
-        emit_opcode(e, l->size, widen_opcode(l), (unsigned)to, 0, (unsigned)src, false, l->from == 1);
+        emit_opcode(e, l->size, widen_opcode(l), (unsigned)to, 0, (unsigned)src, false,
+                    l->from == 1);
         emit8(e, 0xc0 | (to & 7) << 3 | (src & 7));
     }
     if (home < 0)
@@ -674,7 +690,8 @@ static void lower_imul(struct trans *t, const struct low *l)
         product_flags(t, (unsigned)dst, l->size);
     else
         bt_flags_after(t, SHAPE_HOST);
-    t->host_flags &= UF_C | UF_O; /* who looks at once finds these; the host's others mean nothing */
+    t->host_flags &=
+        UF_C | UF_O; /* who looks at once finds these; the host's others mean nothing */
 }
 
 /* ---- Exchanges and LOCK ------------------------------------------------------------------------------------------------ */
@@ -692,7 +709,8 @@ static void lower_xchg(struct trans *t, const struct low *l)
         if (src == H_DX || l->size == 4)
             bt_define(t, u->src, l->size, src);
     } else {
-        int a = bt_use_operand(t, u->dst, l->size, H_CX), b = bt_use_operand(t, u->src, l->size, H_DX);
+        int a = bt_use_operand(t, u->dst, l->size, H_CX),
+            b = bt_use_operand(t, u->src, l->size, H_DX);
 
         emit_rr(e, 8, 0x8b, H_AX, (unsigned)a);
         bt_define(t, u->dst, l->size, b);
@@ -762,7 +780,8 @@ static void lower_lock(struct trans *t, const struct low *l)
         return;
     } else if (l->op > LOCK_XOR) {
         emit8(e, 0xf0);
-        emit_xm(e, l->size, l->op == LOCK_NOT ? 0xf7 : 0xff, l->op == LOCK_NOT ? 2 : l->op - LOCK_INC, m);
+        emit_xm(e, l->size, l->op == LOCK_NOT ? 0xf7 : 0xff,
+                l->op == LOCK_NOT ? 2 : l->op - LOCK_INC, m);
     } else {
         emit8(e, 0xf0);
         if (u->aux)
@@ -771,7 +790,8 @@ static void lower_lock(struct trans *t, const struct low *l)
             emit_rm(e, l->size, l->op << 3 | 1, (unsigned)src, m);
     }
     if (l->op != LOCK_NOT)
-        bt_flags_after(t, l->op == LOCK_OR || l->op == LOCK_AND || l->op == LOCK_XOR ? SHAPE_LOGIC : SHAPE_HOST);
+        bt_flags_after(t, l->op == LOCK_OR || l->op == LOCK_AND || l->op == LOCK_XOR ? SHAPE_LOGIC
+                                                                                     : SHAPE_HOST);
 }
 
 /* ---- The rest -------------------------------------------------------------------------------------------------------- */
@@ -791,7 +811,8 @@ static void lower_bswap(struct trans *t, const struct low *l)
 {
     int dst = bt_use(t, t->u->dst, H_CX);
 
-    emit_opcode(&t->e, l->size, (0x0fc8 | ((unsigned)dst & 7)) | EMIT_FIXED, 0, 0, (unsigned)dst, false, false);
+    emit_opcode(&t->e, l->size, (0x0fc8 | ((unsigned)dst & 7)) | EMIT_FIXED, 0, 0, (unsigned)dst,
+                false, false);
     if (dst == H_CX)
         bt_define(t, t->u->dst, l->size, dst);
 }

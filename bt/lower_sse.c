@@ -15,12 +15,12 @@
 /* What stands where in the host's instruction. */
 enum sse_shape {
     SSE_NOT,
-    SSE_XX,    /* xmm, xmm/m */
-    SSE_STORE, /* xmm/m, xmm */
-    SSE_SHIFT, /* xmm by immediate, opcode extension */
-    SSE_TO_G,  /* r, xmm */
-    SSE_TO_GM, /* r, xmm/m (conversions) */
-    SSE_ST_G,  /* r/m, xmm */
+    SSE_XX,     /* xmm, xmm/m */
+    SSE_STORE,  /* xmm/m, xmm */
+    SSE_SHIFT,  /* xmm by immediate, opcode extension */
+    SSE_TO_G,   /* r, xmm */
+    SSE_TO_GM,  /* r, xmm/m (conversions) */
+    SSE_ST_G,   /* r/m, xmm */
     SSE_FROM_G, /* xmm, r/m */
     SSE_FLAGS,
     SSE_STORE_G, /* MOVNTI: m, r */
@@ -77,7 +77,8 @@ static const struct sse_bytes shapes[] = {
 
 static u32 host_opcode(const struct sse_row *r)
 {
-    static const u32 prefix[] = {[ANY] = 0, [NP] = 0, [P66] = EMIT_66, [PF3] = EMIT_F3, [PF2] = EMIT_F2};
+    static const u32 prefix[] = {
+        [ANY] = 0, [NP] = 0, [P66] = EMIT_66, [PF3] = EMIT_F3, [PF2] = EMIT_F2};
     static const u32 map[] = {[M0F] = 0x0f00, [M38] = 0x0f3800, [M3A] = 0x0f3a00};
 
     return prefix[r->pfx] | EMIT_FIXED | map[r->map] | r->opcode;
@@ -126,9 +127,12 @@ void bt_low_init_sse(void)
         if (r || m)
             set(s->uop + 1u, r ? r : m, s, true);
     }
-    set(UOP_SSE_movlps_st_m, row_of(UOP_SSE_movlps_st_m), &(struct sse_bytes){0, 8, SSE_STORE, true}, true);
-    set(UOP_SSE_movhps_st_m, row_of(UOP_SSE_movhps_st_m), &(struct sse_bytes){0, 8, SSE_STORE, true}, true);
-    set(UOP_SSE_movnti_m, row_of(UOP_SSE_movnti_m), &(struct sse_bytes){0, 0, SSE_STORE_G, true}, true);
+    set(UOP_SSE_movlps_st_m, row_of(UOP_SSE_movlps_st_m),
+        &(struct sse_bytes){0, 8, SSE_STORE, true}, true);
+    set(UOP_SSE_movhps_st_m, row_of(UOP_SSE_movhps_st_m),
+        &(struct sse_bytes){0, 8, SSE_STORE, true}, true);
+    set(UOP_SSE_movnti_m, row_of(UOP_SSE_movnti_m), &(struct sse_bytes){0, 0, SSE_STORE_G, true},
+        true);
     bt_low[UOP_SSE_movnti_m].host = 0x89; /* an ordinary store */
     bt_low[UOP_SSE_lfence] = (struct low){.kind = LOW_SSE, .sse = SSE_NOTHING};
     /* The pairs that the loop takes from one row: MOVLPS and MOVHPS have one for each form. */

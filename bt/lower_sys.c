@@ -118,8 +118,8 @@ static void lower_cmpxchg16b(struct trans *t)
 
 static bool string_is_lowered(const struct uop *u)
 {
-    return (u->aux == STR_STOS || (u->aux == STR_MOVS && u->seg == SEG_NONE)) && u->src == SEG_NONE &&
-           u->asize == 8;
+    return (u->aux == STR_STOS || (u->aux == STR_MOVS && u->seg == SEG_NONE)) &&
+           u->src == SEG_NONE && u->asize == 8;
 }
 
 /* Not beyond the end of the page that register `g` points into; the count is in RCX. */
@@ -163,7 +163,8 @@ static void lower_string(struct trans *t)
     check_page(t, R_DI, shift, point);
     if (moves) {
         check_page(t, R_SI, shift, point);
-        emit_rm(e, 8, 0x8d | EMIT_FIXED, H_DX, bt_access_at(t, bt_home[R_SI], size, MMU_READ, point));
+        emit_rm(e, 8, 0x8d | EMIT_FIXED, H_DX,
+                bt_access_at(t, bt_home[R_SI], size, MMU_READ, point));
         emit_rm(e, 8, 0x89, H_DX, VCPU_AT(t.target));
     }
     emit_rm(e, 8, 0x8d | EMIT_FIXED, H_DX, bt_access_at(t, bt_home[R_DI], size, MMU_WRITE, point));

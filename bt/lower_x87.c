@@ -20,9 +20,9 @@
 
 enum x87_shape {
     X87_NOT,
-    X87_REG,    /* registers alone, or a constant */
-    X87_MEM,    /* reads memory */
-    X87_ST,     /* writes memory */
+    X87_REG, /* registers alone, or a constant */
+    X87_MEM, /* reads memory */
+    X87_ST,  /* writes memory */
     X87_CMOV,
     X87_EFLAGS, /* FCOMI and its like */
     X87_STSW_AX,
@@ -60,7 +60,7 @@ static const struct {
     ROW(FNSTSW_AX, STSW_AX, 0) ROW(FNSTSW_M16, STSW, 2) ROW(FNCLEX, CLEX, 0)
     ROW(FLDCW, LDCW, 2) ROW(FNSTCW, STCW, 2) ROW(FWAIT, WAIT, 0) ROW(FNNOP, NOTHING, 0)
 #undef ROW
-/* clang-format on */
+    /* clang-format on */
 };
 
 /* FCOMI and FCMOV leave C1 alone on some hosts and clear it on others; the guest's leave it alone. */
@@ -114,7 +114,9 @@ u32 bt_x87_note(struct trans *t)
     if (!t->note.id) {
         t->note.id = ++t->bt->n_notes;
         t->bt->notes[t->note.id] = (struct bt_note){
-            .ip = mode == CODE_64 ? ip : mode == CODE_32 ? (u32)ip : (u16)ip,
+            .ip = mode == CODE_64   ? ip
+                  : mode == CODE_32 ? (u32)ip
+                                    : (u16)ip,
             .opcode = (u16)u->imm,
         };
     }
@@ -421,7 +423,8 @@ static void emit_apply_note(struct bt *bt, struct emitter *e)
     emit_patch(no_ds, e->p);
     emit_xm(e, 8, 0xc7, 0, VCPU_AT(t.x87_note)); /* and x87_ds */
     emit32(e, 0);
-    _Static_assert(offsetof(struct translated, x87_ds) == offsetof(struct translated, x87_note) + 4, "");
+    _Static_assert(offsetof(struct translated, x87_ds) == offsetof(struct translated, x87_note) + 4,
+                   "");
     emit_patch(none, e->p);
 }
 

@@ -15,9 +15,9 @@
 #include "src/base/check.h"
 
 const i8 bt_home[UREG_COUNT] = {
-    [R_AX] = H_BX, [R_CX] = H_SI, [R_DX] = H_DI, [R_BX] = H_8,  [R_SP] = H_9,
-    [R_BP] = H_10, [R_SI] = H_11, [R_DI] = H_12, [8] = H_13,    [9] = H_14,
-    [10] = -1,     [11] = -1,     [12] = H_15,   [13] = -1,     [14] = -1,
+    [R_AX] = H_BX, [R_CX] = H_SI,    [R_DX] = H_DI,  [R_BX] = H_8,   [R_SP] = H_9,
+    [R_BP] = H_10, [R_SI] = H_11,    [R_DI] = H_12,  [8] = H_13,     [9] = H_14,
+    [10] = -1,     [11] = -1,        [12] = H_15,    [13] = -1,      [14] = -1,
     [15] = -1,     [UREG_ZERO] = -1, [UREG_T0] = -1, [UREG_T1] = -1, [19] = -1,
 };
 
@@ -206,7 +206,8 @@ static bool moves_in_steps(const struct trans *t, unsigned g)
 
         if (!(bt_defines(u) & BIT(g)))
             continue;
-        if (g == R_SP && (l->kind == LOW_PUSH || l->kind == LOW_POP || l->kind == LOW_CALL || l->kind == LOW_RET))
+        if (g == R_SP && (l->kind == LOW_PUSH || l->kind == LOW_POP || l->kind == LOW_CALL ||
+                          l->kind == LOW_RET))
             continue;
         if (l->kind == LOW_ALU && l->form == FORM_RI && (l->op == OP_ADD || l->op == OP_SUB))
             continue;
@@ -238,7 +239,8 @@ static struct host_mem site_at(const struct trans *t, unsigned site, size_t fiel
 
 #define SITE(field) (offsetof(struct vcpu, t.site[0].field) - offsetof(struct vcpu, t.site[0]))
 
-static struct host_mem access_at_site(struct trans *t, int reg, unsigned size, unsigned access, u32 point)
+static struct host_mem access_at_site(struct trans *t, int reg, unsigned size, unsigned access,
+                                      u32 point)
 {
     struct emitter *e = &t->e;
     unsigned site = t->bt->n_sites++;
@@ -293,8 +295,8 @@ static bool is_stack(const struct uop *u)
 {
     const struct low *l = &bt_low[u->op];
 
-    return (l->kind == LOW_PUSH && l->form != FORM_M) || l->kind == LOW_POP || (l->kind == LOW_CALL && l->form == FORM_RI) ||
-           l->kind == LOW_RET;
+    return (l->kind == LOW_PUSH && l->form != FORM_M) || l->kind == LOW_POP ||
+           (l->kind == LOW_CALL && l->form == FORM_RI) || l->kind == LOW_RET;
 }
 
 struct host_mem bt_access_at(struct trans *t, int reg, unsigned size, unsigned access, u32 point)

@@ -28,7 +28,8 @@ static void empty(struct vcpu *v)
     for (unsigned i = 0; i < bt->n_blocks; i++)
         if (bt->blocks[i].b)
             bt->blocks[i].b->bt = NULL;
-    bt->n_points = bt->n_exits = bt->n_blocks = bt->n_copies = bt->n_notes = bt->n_traces = bt->n_sites = 0;
+    bt->n_points = bt->n_exits = bt->n_blocks = bt->n_copies = bt->n_notes = bt->n_traces =
+        bt->n_sites = 0;
     bt_clear_sites(v);
     bt->recorder.head = NULL;
     bt->used = bt->fixed;
@@ -344,7 +345,8 @@ static int make_tables(struct bt *bt)
     bt->notes = memory_map_lazy(BT_NOTES_MAX * sizeof(*bt->notes));
     bt->pages = memory_map_lazy(BT_IDS * sizeof(*bt->pages));
     bt->traces = memory_map_lazy(BT_TRACES_MAX * sizeof(*bt->traces));
-    if (!bt->points || !bt->exits || !bt->blocks || !bt->copies || !bt->notes || !bt->pages || !bt->traces)
+    if (!bt->points || !bt->exits || !bt->blocks || !bt->copies || !bt->notes || !bt->pages ||
+        !bt->traces)
         return -ENOMEM;
     return bt_counts_create(bt);
 }

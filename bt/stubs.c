@@ -67,7 +67,9 @@ static const u8 *make_save_xmm(struct emitter *e)
 /* Is anything live? As flags: E if not. */
 static void emit_compare_live(struct emitter *e)
 {
-    _Static_assert(offsetof(struct translated, x87_live) == offsetof(struct translated, xmm_live) + 1, "one word");
+    _Static_assert(offsetof(struct translated, x87_live) ==
+                       offsetof(struct translated, xmm_live) + 1,
+                   "one word");
     emit_alu_mi(e, 2, 7, VCPU_AT(t.xmm_live), 0);
 }
 

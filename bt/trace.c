@@ -19,7 +19,8 @@ enum { SAMPLES = 3, WAIT_MAX = 400, TRIES = 12, ROUNDS_MAX = 4, ROUNDS_UOPS = 64
 
 void bt_sample(struct bt *bt, struct bt_block *bb)
 {
-    if (bb->trace || bt->recorder.head || bt->options->no_traces || bt->profile || bb->samples >= TRIES * SAMPLES)
+    if (bb->trace || bt->recorder.head || bt->options->no_traces || bt->profile ||
+        bb->samples >= TRIES * SAMPLES)
         return;
     if (++bb->samples % SAMPLES)
         return;

@@ -83,7 +83,8 @@ static void emit_out_of_line(struct trans *t)
 
 static bool leaves_block(const struct low *l)
 {
-    return l->kind == LOW_JCC || l->kind == LOW_JMP || l->kind == LOW_CALL || l->kind == LOW_RET || l->kind == LOW_END;
+    return l->kind == LOW_JCC || l->kind == LOW_JMP || l->kind == LOW_CALL || l->kind == LOW_RET ||
+           l->kind == LOW_END;
 }
 
 static void lower(struct trans *t)

@@ -36,7 +36,7 @@ enum {
 struct code_page {
     struct code_page *next;
     u64 gfn;
-    u64 lines; /* traced */
+    u64 lines;    /* traced */
     u64 epoch;    /* moves on when the trace is lost */
     u64 verified; /* the epoch in which all its blocks were last compared with memory */
     struct block *blocks;

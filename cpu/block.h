@@ -38,14 +38,14 @@ struct block {
     u64 gpa2; /* of the second page's first byte if the single instruction crosses; else 0 */
     u32 key;
     u16 n_insns, n_uops;
-    u16 len;                        /* bytes */
+    u16 len;  /* bytes */
     u16 seen; /* bytes that decoding depended on: more, where the last instruction is none */
     struct code_page *page, *page2; /* page2: NULL unless it crosses */
-    u64 epoch2;                     /* of the second page when the bytes were last compared with memory */
+    u64 epoch2; /* of the second page when the bytes were last compared with memory */
     struct block *hash_next, *page_next;
-    bool gone;            /* not what memory holds: never to be entered again */
-    u8 heat;              /* how often it was interpreted, until it is worth translating */
-    struct bt_block *bt;  /* its translation; NULL: none */
+    bool gone;             /* not what memory holds: never to be entered again */
+    u8 heat;               /* how often it was interpreted, until it is worth translating */
+    struct bt_block *bt;   /* its translation; NULL: none */
     struct block *link[2]; /* chained successors: fallthrough, taken */
     u64 link_gen[2];
     u8 *bytes; /* copy of the code, `seen` bytes, after the micro-ops */

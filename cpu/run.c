@@ -132,7 +132,7 @@ _Noreturn void vcpu_raise_err(struct vcpu *v, enum vector vec, u32 error)
 
 u32 vcpu_run_key(const struct vcpu *v)
 {
-    return v->key | (v->cpl == 3                      ? v->mmu.align_check ? KEY_USER | KEY_AC : KEY_USER
+    return v->key | (v->cpl == 3 ? v->mmu.align_check ? KEY_USER | KEY_AC : KEY_USER
                      : v->mmu.index == MMU_SUPER_AC ? KEY_AC
                                                     : 0);
 }

@@ -12,12 +12,12 @@
 struct vcpu_env {
     void *machine;
     struct io_space *io;
-    _Atomic bool stop;  /* everybody leaves at the next boundary */
-    _Atomic bool flush; /* write out journal buffers at the next boundary */
-    bool step;          /* engine: every instruction is a block of its own */
-    bool replay;        /* positions have to be published */
-    u64 icount_limit;   /* stop a vCPU here; ~0: never */
-    u32 quantum;        /* instructions between looks at the token queue */
+    _Atomic bool stop;   /* everybody leaves at the next boundary */
+    _Atomic bool flush;  /* write out journal buffers at the next boundary */
+    bool step;           /* engine: every instruction is a block of its own */
+    bool replay;         /* positions have to be published */
+    u64 icount_limit;    /* stop a vCPU here; ~0: never */
+    u32 quantum;         /* instructions between looks at the token queue */
     u64 digest_interval; /* instructions between digests of the registers in a log; 0: none */
     /* The 8259's answer to an interrupt acknowledge, without effect / with. I/O space held. */
     u8 (*pic_peek)(void *machine);

@@ -193,19 +193,22 @@ struct exception {
 
 /* What translated code keeps of its own (bt/). It is derived, all of it: nothing here is the guest's. */
 struct translated {
-    struct bt *bt;          /* NULL: blocks are interpreted */
-    u64 saved[4];           /* operands from which flags can be made again */
-    const void *target;     /* of an indirect call that is under way */
-    u32 host_mxcsr;         /* C's */
-    bool xmm_live __attribute__((aligned(2))); /* the host's vector registers and MXCSR hold the guest's */
-    bool x87_live;          /* and the host's x87 unit does; behind xmm_live, to look at both at once */
-    u32 x87_note;           /* which x87 instruction was the last; 0: fpu has it (bt/lower_x87.c) */
-    i32 x87_ds;             /* where the selector of its operand is; 0: fpu has it */
+    struct bt *bt;      /* NULL: blocks are interpreted */
+    u64 saved[4];       /* operands from which flags can be made again */
+    const void *target; /* of an indirect call that is under way */
+    u32 host_mxcsr;     /* C's */
+    bool xmm_live
+        __attribute__((aligned(2))); /* the host's vector registers and MXCSR hold the guest's */
+    bool x87_live; /* and the host's x87 unit does; behind xmm_live, to look at both at once */
+    u32 x87_note;  /* which x87 instruction was the last; 0: fpu has it (bt/lower_x87.c) */
+    i32 x87_ds;    /* where the selector of its operand is; 0: fpu has it */
     u8 x87_image[108] __attribute__((aligned(16))); /* as FNSAVE stores it */
-    u64 generation[2];      /* of the MMU, for which what follows holds; by privilege, as in struct mmu */
-    u32 jump_tag;           /* of the entries of `jump` that hold now: mode and epoch */
+    u64 generation
+        [2];      /* of the MMU, for which what follows holds; by privilege, as in struct mmu */
+    u32 jump_tag; /* of the entries of `jump` that hold now: mode and epoch */
     u32 jump_epoch[2];
-    u32 page_id[2][BT_PAGES]; /* by linear page: the code page that may be entered there (0: none) */
+    u32 page_id[2]
+               [BT_PAGES]; /* by linear page: the code page that may be entered there (0: none) */
     struct {
         u64 lin;
         const void *code;
@@ -251,13 +254,13 @@ struct vcpu {
         bu_cfg;  /* AMD's C001_xxxx */
     u64 perf[8]; /* event selectors, counters */
 
-    u32 key; /* KEY_* bits (cpu/block.h) of the present mode */
+    u32 key;       /* KEY_* bits (cpu/block.h) of the present mode */
     u32 block_max; /* instructions of a block, at most; 0: BLOCK_INSNS_MAX. Set before the vCPU runs */
     u8 cpl;
     u64 seen[4]; /* CR0, CR3, CR4, EFER as the MMU was last told (cpu/mode.c) */
     u8 taken; /* how the block was left: 0 fallthrough (link[0]), 1 branch taken (link[1]), 2 no link */
-    bool shadow;      /* interrupt shadow: STI or MOV SS was the last instruction */
-    bool shadow_ss;   /* the shadow stems from MOV/POP SS: also holds #DB and NMI off */
+    bool shadow;    /* interrupt shadow: STI or MOV SS was the last instruction */
+    bool shadow_ss; /* the shadow stems from MOV/POP SS: also holds #DB and NMI off */
     u64 sti_at; /* icount behind the last STI that set IF and did not set `shadow`: there it is in force (vcpu_settle_shadow()) */
     bool nmi_blocked; /* until IRET */
     bool nmi_pending;
@@ -304,9 +307,9 @@ struct vcpu {
     const struct cpu_model *model;
     struct desc_cache *desc;
     struct machine *machine;
-    unsigned id;        /* vCPU number = initial APIC id */
-    unsigned cpu_count; /* vCPUs in the machine, for CPUID */
-    struct mmu mmu;     /* large: registers should have short offsets */
+    unsigned id;         /* vCPU number = initial APIC id */
+    unsigned cpu_count;  /* vCPUs in the machine, for CPUID */
+    struct mmu mmu;      /* large: registers should have short offsets */
     struct translated t; /* last */
 };
 

@@ -56,7 +56,8 @@ struct mmu_code mmu_fetch(struct mmu *m, gla_t a, bool *first)
     if (e->tag && e->epoch == m->priv->exec_epoch[user])
         mmu_exec_note_evicted(m, user, e->tag >> 12);
     m->priv->exec_local |= !user && !w.global;
-    *e = (struct exec_entry){(a & MMU_PAGE_MASK) | 1, m->priv->exec_epoch[user], w.gpa & MMU_PAGE_MASK, w.slot,
+    *e = (struct exec_entry){(a & MMU_PAGE_MASK) | 1, m->priv->exec_epoch[user],
+                             w.gpa & MMU_PAGE_MASK, w.slot,
                              code.host ? code.host - (w.gpa & 0xfff) : NULL};
     return code;
 }

@@ -63,8 +63,8 @@ struct mmu_private {
     u64 exec_epoch[2]; /* by privilege: entries of an older one are gone */
     /* Pages, hashed, whose entry made room for another since the generation moved on. */
     u64 exec_evicted[2][16];
-    bool exec_moved[2];   /* something that the generation stands for has changed */
-    bool exec_local;      /* there is an entry of supervisor code that is not global */
+    bool exec_moved[2]; /* something that the generation stands for has changed */
+    bool exec_local;    /* there is an entry of supervisor code that is not global */
     struct mmu_table *table[MMU_TABLE_HASH];
     struct mmu_table *free_tables;
     struct mmu_owed owed[10];

@@ -93,14 +93,16 @@ struct mmu {
         exact_io; /* device accesses run alone: their timers and interrupts take effect right behind */
     bool align_check; /* CR0.AM, EFLAGS.AC and CPL 3: unaligned data accesses raise #AC */
     bool peek;        /* reads put their accessed bits off (mmu_peek_begin) */
-    bool lost; /* grants were taken back since the owner cleared this, also such as had no entry any more */
-    bool watch_data;  /* data breakpoints armed: every access takes the slow path */
+    bool
+        lost; /* grants were taken back since the owner cleared this, also such as had no entry any more */
+    bool watch_data; /* data breakpoints armed: every access takes the slow path */
     void (*watch)(void *owner, gla_t a, unsigned size, enum mmu_access access);
 
     struct tlb_entry sets[MMU_INDEXES][MMU_TLB_SIZE];
     struct mmu_private *priv; /* mmu/internal.h */
     struct mmu_check *check;  /* debugging: mmu/check.h; NULL: off */
-    u64 generation[2]; /* of supervisor and user code: bumped when what is mapped, or may be entered, may have changed */
+    u64 generation
+        [2]; /* of supervisor and user code: bumped when what is mapped, or may be entered, may have changed */
     u64 stat_walks, stat_slow, stat_flushes;
 };
 

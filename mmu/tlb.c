@@ -239,7 +239,8 @@ void mmu_flush_page(struct mmu *m, gla_t a)
         mmu_tlb_flush(m);
         return;
     }
-    if (m->priv->large[region_of(a) / 64] & BIT(region_of(a) % 64)) { /* 4 MiB: the largest that this can be */
+    if (m->priv->large[region_of(a) / 64] &
+        BIT(region_of(a) % 64)) { /* 4 MiB: the largest that this can be */
         u64 first = a >> 22 << 10;
 
         for (u64 page = first; page < first + 1024; page++)

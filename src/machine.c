@@ -2,8 +2,8 @@
 /*
  * Building, running and ending a machine (see machine.h).
  */
-#include "bt/bt.h"
 #include "src/machine.h"
+#include "bt/bt.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -194,7 +194,8 @@ static void run_case(struct form_case *c, u64 index)
         form_run_guest(&guest, c->memory, c->code32, class.repeats, features);
         compare(&d, &host, &guest, &class);
         if (d.n && translated)
-            strncat(d.text, "    (translated; the interpreter agrees)\n", sizeof(d.text) - strlen(d.text) - 1);
+            strncat(d.text, "    (translated; the interpreter agrees)\n",
+                    sizeof(d.text) - strlen(d.text) - 1);
     }
     flat_translate(false);
     progress->executed++;

@@ -25,7 +25,8 @@ struct insn_case {
 extern const struct insn_case __start_insn_cases[], __stop_insn_cases[];
 
 enum engine { HOST, BLOCKS, STEPS, TRANSLATED, TRANSLATED_STEPS, ENGINES };
-static const char *const engine_names[] = {"host", "blocks", "steps", "translated", "translated steps"};
+static const char *const engine_names[] = {"host", "blocks", "steps", "translated",
+                                           "translated steps"};
 static const char *const reg_names[] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
                                         "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
 

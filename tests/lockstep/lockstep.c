@@ -107,15 +107,15 @@ static bool same(const struct outcome *a, const struct outcome *b, bool code32)
 /* All that only the emulator's engines can be asked for: what empty registers hold, the last instruction's pointers. */
 static bool same_fpu(const struct fpu *a, const struct fpu *b)
 {
-    return !memcmp(a->st, b->st, sizeof(a->st)) && a->top == b->top && a->tag == b->tag && a->cw == b->cw &&
-           a->sw == b->sw && a->opcode == b->opcode && a->ip == b->ip && a->dp == b->dp && a->cs == b->cs &&
-           a->ds == b->ds && a->ferr == b->ferr;
+    return !memcmp(a->st, b->st, sizeof(a->st)) && a->top == b->top && a->tag == b->tag &&
+           a->cw == b->cw && a->sw == b->sw && a->opcode == b->opcode && a->ip == b->ip &&
+           a->dp == b->dp && a->cs == b->cs && a->ds == b->ds && a->ferr == b->ferr;
 }
 
 static void print_fpu(const struct fpu *f, const char *name)
 {
-    printf("    %s: top %u tag %02x cw %04x sw %04x opcode %03x ip %lx:%lx dp %lx:%lx\n", name, f->top, f->tag, f->cw,
-           f->sw, f->opcode, (u64)f->cs, f->ip, (u64)f->ds, f->dp);
+    printf("    %s: top %u tag %02x cw %04x sw %04x opcode %03x ip %lx:%lx dp %lx:%lx\n", name,
+           f->top, f->tag, f->cw, f->sw, f->opcode, (u64)f->cs, f->ip, (u64)f->ds, f->dp);
     for (unsigned i = 0; i < 8; i++)
         printf("        R%u %04x %016lx\n", i, f->st[i].se, f->st[i].mant);
 }
@@ -126,7 +126,8 @@ static bool fails(const struct gen_program *p, u64 seed)
     for (unsigned e = 0; e < ENGINES; e++)
         run(p, seed, e, &outcomes[e]);
     for (unsigned e = BLOCKS; e < ENGINES; e++)
-        if (!same(&outcomes[HOST], &outcomes[e], p->code32) || !same_fpu(&outcomes[BLOCKS].fpu, &outcomes[e].fpu))
+        if (!same(&outcomes[HOST], &outcomes[e], p->code32) ||
+            !same_fpu(&outcomes[BLOCKS].fpu, &outcomes[e].fpu))
             return true;
     return false;
 }
