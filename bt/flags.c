@@ -59,9 +59,15 @@ u32 bt_defines(const struct uop *u)
     case LOW_PUSH: return BIT(R_SP);
     case LOW_POP: return BIT(R_SP) | dst;
     case LOW_LEAVE: return BIT(R_SP) | BIT(R_BP);
+    case LOW_CALL:
+    case LOW_RET: return BIT(R_SP);
     case LOW_NOP:
     case LOW_FLAG:
+    case LOW_JCC:
+    case LOW_JMP:
+    case LOW_END: return 0;
     case LOW_LOCK: return 0;
+    case LOW_SSE: return bt_sse_writes_gpr(l) ? (u32)BIT(u->dst) : 0;
     case LOW_X87: return u->op == UOP_X87_FNSTSW_AX ? BIT(R_AX) : 0;
     default: return ~0u;
     }

@@ -391,6 +391,8 @@ void bt_exit_direct(struct trans *t, u64 rip);
 struct host_mem bt_push_place(struct trans *t, unsigned size, bool fill);
 void bt_set_sp(struct trans *t, unsigned size);
 void bt_need_xmm(struct trans *t);
+/* Does it write a general register? */
+bool bt_sse_writes_gpr(const struct low *l);
 
 /* lower_x87.c */
 bool bt_lower_x87(struct trans *t, const struct low *l);

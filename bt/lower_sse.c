@@ -140,6 +140,11 @@ void bt_low_init_sse(void)
     set(UOP_SSE_movhps_m, row_of(UOP_SSE_movhps_m), &(struct sse_bytes){0, 8, SSE_XX, true}, true);
 }
 
+bool bt_sse_writes_gpr(const struct low *l)
+{
+    return l->sse == SSE_TO_G || l->sse == SSE_TO_GM || (l->sse == SSE_ST_G && l->form == FORM_R);
+}
+
 /* ---- Emission -------------------------------------------------------------------------------------------------------- */
 
 void bt_need_xmm(struct trans *t)
