@@ -223,7 +223,7 @@ static bool moves_in_steps(const struct trans *t, unsigned g)
 /* Is the present access one of a hot path that stays in its page for a while? Stack accesses are: `reg` is RSP's. */
 static bool deserves_site(const struct trans *t, unsigned base, unsigned index)
 {
-    return t->is_trace && t->bt->n_sites < BT_SITES && t->n_missed < BT_SEQ_MAX &&
+    return t->loops && t->bt->n_sites < BT_SITES && t->n_missed < BT_SEQ_MAX &&
            (base == UREG_ZERO || moves_in_steps(t, base)) &&
            (index == UREG_ZERO || moves_in_steps(t, index));
 }

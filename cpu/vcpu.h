@@ -189,7 +189,7 @@ struct exception {
 
 #define BT_PAGES 512
 #define BT_JUMPS 8192
-#define BT_SITES 2048
+#define BT_SITES 16384
 
 /* What translated code keeps of its own (bt/). It is derived, all of it: nothing here is the guest's. */
 struct translated {
