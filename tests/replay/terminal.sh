@@ -154,7 +154,7 @@ terminal_replay() {
 expect ends: ready
 end 1
 END
-    at_terminal long-replay --replay "$work/long.log" <<'END'
+    at_terminal long-replay --engine step --replay "$work/long.log" <<'END'
 expect ends: ready
 cooked
 send \003
