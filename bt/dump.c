@@ -162,7 +162,6 @@ static unsigned parts_of(const struct uop *u, const struct low *l)
     case LOW_RET: return u->imm ? P_IMM : 0;
     case LOW_LEAVE:
     case LOW_NOP:
-    case LOW_FLAG:
     case LOW_CWD: return 0;
     case LOW_NONE:
     case LOW_SSE:

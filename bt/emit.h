@@ -204,6 +204,30 @@ static inline void emit_alu_mi(struct emitter *e, unsigned size, unsigned ext, s
     emit_imm(e, small ? 1 : size, imm);
 }
 
+/* MOV m, imm (sign-extended from 32 bits). */
+static inline void emit_mov_mi(struct emitter *e, unsigned size, struct host_mem m, u64 imm)
+{
+    emit_xm(e, size, 0xc7, 0, m);
+    emit_imm(e, size, imm);
+}
+
+static inline void emit_call(struct emitter *e, const u8 *to)
+{
+    emit8(e, 0xe8);
+    emit32(e, (u32)(to - (e->p + 4)));
+}
+
+/* CALL and JMP to the address in RAX. */
+static inline void emit_call_ax(struct emitter *e)
+{
+    emit_xr(e, 4, 0xff, 2, H_AX);
+}
+
+static inline void emit_jmp_ax(struct emitter *e)
+{
+    emit_xr(e, 4, 0xff, 4, H_AX);
+}
+
 /* JMP rel32 and Jcc rel32 to `to`, or to a place not yet known (NULL); returns where the displacement lies. */
 static inline u8 *emit_jmp(struct emitter *e, const u8 *to)
 {

@@ -62,7 +62,6 @@ u32 bt_defines(const struct uop *u)
     case LOW_CALL:
     case LOW_RET: return BIT(R_SP);
     case LOW_NOP:
-    case LOW_FLAG:
     case LOW_JCC:
     case LOW_JMP:
     case LOW_END: return 0;
@@ -411,12 +410,6 @@ unsigned bt_condition(struct trans *t, unsigned cond)
 
 /* ---- Leaving unexpectedly -------------------------------------------------------------------------------------------- */
 
-static void stop_here(struct vcpu *v, const struct uop *u)
-{
-    (void)v;
-    (void)u;
-}
-
 /* The destination's value before the micro-op, from the result. */
 static u64 undo(const struct vcpu *v, const struct uop *u, u64 result)
 {
@@ -460,18 +453,19 @@ static u64 merge(u64 old, u64 value, unsigned size)
 void bt_recover_flags(struct vcpu *v, const struct bt_point *pt)
 {
     for (unsigned k = 0; k < pt->n_pending; k++) {
-        struct uop again[2] = {*pt->pending[k].u, {.fn = stop_here}};
-        const struct low *l = &bt_low[again[0].op];
-        unsigned g = bt_gpr(again[0].dst, l->size);
+        const struct uop *u = pt->pending[k].u;
+        const struct low *l = &bt_low[u->op];
+        unsigned g = bt_gpr(u->dst, l->size);
         u64 now = v->r[g];
-        bool same = l->kind == LOW_ALU && l->form == FORM_RR && again[0].src == again[0].dst;
+        bool same = l->kind == LOW_ALU && l->form == FORM_RR && u->src == u->dst;
+        struct uop again[2];
 
         if (pt->pending[k].slot >= 0)
             v->r[g] = v->t.saved[pt->pending[k].slot];
         else if (!same || (l->op != OP_SUB && l->op != OP_XOR))
-            v->r[g] = merge(now, undo(v, &again[0], now), l->size);
-        again[0].fn = uop_table[again[0].op].fn;
-        again[0].fn(v, again);
+            v->r[g] = merge(now, undo(v, u, now), l->size);
+        u = bt_alone(again, u);
+        u->fn(v, u);
         v->r[g] = now;
     }
 }

@@ -57,7 +57,6 @@ enum low_kind {
     LOW_LEA,
     LOW_BSWAP,
     LOW_NOP,
-    LOW_FLAG,
     LOW_CWD,
     LOW_END,
     LOW_SSE,
@@ -131,7 +130,7 @@ struct bt_note {
 
 /* A direct branch out of a block. */
 struct bt_exit {
-    struct bt_block *from, *to;
+    struct bt_block *to;
     struct bt_exit *next; /* of those that lead to `to` */
     u8 *jump;             /* displacement of the jump that is patched */
     u8 *id;               /* immediate of the page check that stands before it; NULL: same page */
@@ -150,6 +149,7 @@ struct bt_trace;
 struct bt_block {
     struct block *b;
     struct bt_trace *trace; /* it begins here, and is entered instead; NULL: none */
+    bool traced;            /* there is, or was, a trace that holds it */
     u8 samples;             /* how often the block was met when the budget was used up */
     u8 *code;
     struct bt_exit *in;
@@ -252,9 +252,8 @@ struct trans {
     } side[BT_TRACE_BLOCKS];
     unsigned n_side;
     u8 *budget[2];
-    u32 at
-        [BT_SEQ_MAX +
-         1]; /* where the host code of micro-op i begins, from the block's; then: what is out of line */
+    /* Where the host code of micro-op i begins, from the block's; then: what is out of line. */
+    u32 at[BT_SEQ_MAX + 1];
 };
 
 struct bt {
@@ -269,15 +268,14 @@ struct bt {
     u32 n_pages;
     const struct bt_options *options;
     /* Code made once. */
-    const u8 *clear_sites; /* all registers are kept */
+    const u8 *clear_sites;
     const u8 *enter, *leave, *leave_saved, *slow, *call, *call_leave, *load_xmm, *save_xmm;
     const u8 *load_x87, *reload_x87, *save_x87, *save;
     struct uop (*copies)[2];
     unsigned n_copies;
     struct bt_note *notes; /* from 1 on */
     unsigned n_notes;
-    u64 stat_entered, stat_translated, stat_interpreted, stat_filled, stat_linked, stat_emptied,
-        stat_bytes, stat_insns;
+    struct bt_stats stats;
     /* What bt/watch.h needs; NULL where it is not wanted. */
     struct bt_unlowered *unlowered;
     u64 *rests; /* by micro-op */
@@ -287,7 +285,7 @@ struct bt {
     struct bt_trace *traces; /* BT_TRACES_MAX */
     unsigned n_traces, n_sites;
     struct bt_recorder recorder;
-    u64 stat_traces, stat_loops;
+    struct bt_exit *from; /* the exit that was taken last, if a chain can start there */
 };
 
 /* The host register of a guest register, or -1: it lies in memory. */
@@ -310,6 +308,8 @@ static inline unsigned bt_jump_index(u64 rip)
 void bt_low_init(void);
 void bt_low_init_sse(void);
 void bt_low_init_x87(void);
+/* Fill pair[0] with a copy of u that is executed alone: its neighbour returns. Returns pair. */
+const struct uop *bt_alone(struct uop *pair, const struct uop *u);
 /* Is there a lowering for just this one? */
 bool bt_is_lowered(const struct uop *u);
 /* May it fault, miss or be left for the interpreter half-way? */
@@ -333,8 +333,8 @@ u32 bt_defines(const struct uop *u);
 void bt_flags_analyse(struct trans *t);
 /* Before the present micro-op's host instruction: saves the destination where its fate wants that. */
 void bt_flags_before(struct trans *t);
-/* Behind it. Which flags of EFLAGS are the guest's; those that are not in `good` are 0. Clobbers RAX, and more as
- * enum flag_shape says. */
+/* Behind it. The shape says which flags of EFLAGS are the guest's and what the others are. Clobbers RAX, and more as the
+ * shape says. */
 enum flag_shape {
     SHAPE_HOST,   /* all are the host's */
     SHAPE_LOGIC,  /* AF is 0 */
@@ -390,7 +390,6 @@ void bt_exit_direct(struct trans *t, u64 rip);
 /* A push of `size` bytes: the checked operand (in RAX, RCX); RDX is free. Then RCX becomes the stack pointer. */
 struct host_mem bt_push_place(struct trans *t, unsigned size, bool fill);
 void bt_set_sp(struct trans *t, unsigned size);
-void bt_need_xmm(struct trans *t);
 /* Does it write a general register? */
 bool bt_sse_writes_gpr(const struct low *l);
 
@@ -442,6 +441,8 @@ static inline struct host_mem bt_page_slot(const struct trans *t, u64 rip)
 }
 bool bt_lower_within(struct trans *t, const struct low *l);
 /* stubs.c */
+/* Have the stub `load` called unless the byte `live` says that it was. */
+void bt_need_live(struct trans *t, struct host_mem live, const u8 *load);
 void bt_make_stubs(struct bt *bt);
 /* What `enter` pushes, in this order; then RSP goes down by another 8. */
 #define BT_SAVED 6

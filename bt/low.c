@@ -124,3 +124,17 @@ void bt_low_init(void)
     bt_low_init_sse();
     bt_low_init_x87();
 }
+
+static void stop_here(struct vcpu *v, const struct uop *u)
+{
+    (void)v;
+    (void)u;
+}
+
+const struct uop *bt_alone(struct uop *pair, const struct uop *u)
+{
+    pair[0] = *u;
+    pair[0].fn = uop_table[u->op].fn;
+    pair[1] = (struct uop){.fn = stop_here};
+    return pair;
+}

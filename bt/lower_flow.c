@@ -39,8 +39,7 @@ static void add_sp(struct trans *t, unsigned size, i32 n)
 static void store_constant(struct trans *t, unsigned size, u64 x, struct host_mem m)
 {
     if (size == 4 || x == (u64)(i64)(i32)x) {
-        emit_xm(&t->e, size, 0xc7, 0, m);
-        emit32(&t->e, (u32)x);
+        emit_mov_mi(&t->e, size, m, x);
     } else {
         emit_mov_imm(&t->e, H_DX, x);
         emit_rm(&t->e, size, 0x89, H_DX, m);
@@ -66,6 +65,15 @@ static void lower_push(struct trans *t, const struct low *l)
         else
             emit_rm(e, l->size, 0x89, (unsigned)bt_use(t, t->u->src, H_DX), m);
     }
+    bt_set_sp(t, l->size);
+}
+
+/* What a call pushes. */
+static void push_return(struct trans *t, const struct low *l, bool fill)
+{
+    struct host_mem m = bt_push_place(t, l->size, fill);
+
+    store_constant(t, l->size, t->u->imm2, m);
     bt_set_sp(t, l->size);
 }
 
@@ -107,14 +115,13 @@ static bool is_same_page(const struct block *b, u64 rip)
     return (b->gpa & 0xfff) + (rip - b->rip) < 0x1000;
 }
 
-static u32 new_exit(struct trans *t, u64 rip, u8 *jump, u8 *id)
+static void new_exit(struct trans *t, u64 rip, u8 *jump, u8 *id)
 {
     struct bt_exit *x = &t->bt->exits[t->bt->n_exits];
 
-    *x = (struct bt_exit){.from = t->bb, .jump = jump, .id = id, .rip = rip};
+    *x = (struct bt_exit){.jump = jump, .id = id, .rip = rip};
     t->outs[t->n_outs].jump = jump;
-    t->outs[t->n_outs++].exit = t->bt->n_exits;
-    return t->bt->n_exits++;
+    t->outs[t->n_outs++].exit = t->bt->n_exits++;
 }
 
 /* What is patched later lies within one aligned word. */
@@ -127,11 +134,10 @@ static void align_patch(struct emitter *e, unsigned before)
 void bt_exit_direct(struct trans *t, u64 rip)
 {
     struct emitter *e = &t->e;
-    u8 *id = NULL;
 
     if (!is_same_page(t->b, rip)) {
         struct host_mem m = bt_page_slot(t, rip);
-        u8 *jump;
+        u8 *jump, *id;
 
         align_patch(e, 6);
         emit_xm(e, 4, 0x81, 7, m); /* CMP, with an immediate of 32 bits whatever its value */
@@ -198,14 +204,6 @@ static void branch_within(struct trans *t, const struct low *l)
         branch_aside(t, cond, t->u->imm);
 }
 
-static void call_within(struct trans *t, const struct low *l)
-{
-    struct host_mem m = bt_push_place(t, l->size, true);
-
-    store_constant(t, l->size, t->u->imm2, m);
-    bt_set_sp(t, l->size);
-}
-
 /* A return to where the trace goes on; any other is the interpreter's. */
 static void return_within(struct trans *t, const struct low *l)
 {
@@ -226,7 +224,7 @@ bool bt_lower_within(struct trans *t, const struct low *l)
         return false;
     switch ((enum low_kind)l->kind) {
     case LOW_JCC: branch_within(t, l); break;
-    case LOW_CALL: call_within(t, l); break;
+    case LOW_CALL: push_return(t, l, true); break;
     case LOW_RET: return_within(t, l); break;
     default: return false;
     }
@@ -282,24 +280,19 @@ static void load_target(struct trans *t, const struct low *l, unsigned size)
 
 static void lower_call(struct trans *t, const struct low *l)
 {
-    const struct uop *u = t->u;
     struct emitter *e = &t->e;
     struct host_mem m;
 
     if (l->form == FORM_RI) {
-        m = bt_push_place(t, l->size, true);
-        store_constant(t, l->size, u->imm2, m);
-        bt_set_sp(t, l->size);
-        bt_exit_direct(t, u->imm);
+        push_return(t, l, true);
+        bt_exit_direct(t, t->u->imm);
         return;
     }
     load_target(t, l, l->size);
     m = look_up(t, bt_point(t, 0, 0));
     emit_rm(e, 8, 0x8b, H_AX, m);
     emit_rm(e, 8, 0x89, H_AX, VCPU_AT(t.target));
-    m = bt_push_place(t, l->size, l->form == FORM_R);
-    store_constant(t, l->size, u->imm2, m);
-    bt_set_sp(t, l->size);
+    push_return(t, l, l->form == FORM_R);
     jump_through(t, VCPU_AT(t.target));
 }
 
@@ -341,12 +334,6 @@ bool bt_lower_flow(struct trans *t, const struct low *l)
 
 /* ---- What is not lowered ---------------------------------------------------------------------------------------------- */
 
-static void stop_here(struct vcpu *v, const struct uop *u)
-{
-    (void)v;
-    (void)u;
-}
-
 /* The interpreter's routine or the helper does it. Its chain ends behind this micro-op: it gets a copy whose neighbour
  * returns. */
 void bt_lower_call(struct trans *t, bool leaves)
@@ -359,12 +346,7 @@ void bt_lower_call(struct trans *t, bool leaves)
     if (bt_low[u->op].kind == LOW_HELPER) {
         fn = u->helper;
     } else if (!leaves) {
-        struct uop *copy = bt->copies[bt->n_copies++];
-
-        copy[0] = *u;
-        copy[0].fn = fn;
-        copy[1] = (struct uop){.fn = stop_here};
-        u = copy;
+        u = bt_alone(bt->copies[bt->n_copies++], u);
     }
     emit_mov_imm(e, H_DX, (u64)(uintptr_t)u);
     emit_mov_imm(e, H_AX, (u64)(uintptr_t)fn);
@@ -378,12 +360,10 @@ void bt_lower_call(struct trans *t, bool leaves)
         emit_xm(e, 8, 0xff, 0, count);
         emit8(e, 0x58);
     }
-    if (leaves) {
+    if (leaves)
         emit_jmp(e, bt->call_leave);
-    } else {
-        emit8(e, 0xe8);
-        emit32(e, (u32)(bt->call - (e->p + 4)));
-    }
+    else
+        emit_call(e, bt->call);
     t->host_flags = 0;
     t->xmm = t->x87 = false;
     t->n_pending = 0;

@@ -76,7 +76,6 @@ bool bt_is_lowered(const struct uop *u)
     case LOW_X87: return bt_x87_is_lowered(u);
     case LOW_SET:
     case LOW_UNARY: return !(high && !has_memory(l));
-    case LOW_CALL: return u->op != UOP_CALL_M_F32 || true;
     default: return true;
     }
 }
@@ -212,8 +211,7 @@ static void lower_alu(struct trans *t, const struct low *l)
         /* XOR r, r: no need of the old value. */
         if (l->op == OP_XOR && l->form == FORM_RR && l->size >= 4 && u->src == u->dst &&
             bt_home[u->dst] < 0 && bt_fate(t) == FLAGS_DEAD) {
-            emit_xm(&t->e, 8, 0xc7, 0, bt_slot(u->dst));
-            emit32(&t->e, 0);
+            emit_mov_mi(&t->e, 8, bt_slot(u->dst), 0);
             return;
         }
         alu_reg(t, l);
@@ -441,12 +439,6 @@ static void lower_scan(struct trans *t, const struct low *l)
 
 /* ---- Moves ---------------------------------------------------------------------------------------------------------- */
 
-static void store_imm(struct trans *t, unsigned size, u64 imm, struct host_mem m)
-{
-    emit_xm(&t->e, size, 0xc7, 0, m);
-    emit_imm(&t->e, size, imm);
-}
-
 static void lower_mov(struct trans *t, const struct low *l)
 {
     const struct uop *u = t->u;
@@ -484,7 +476,7 @@ static void lower_mov(struct trans *t, const struct low *l)
         emit_rm(e, l->size, 0x89, (unsigned)src, m);
         break;
     }
-    default: store_imm(t, l->size, u->imm, bt_access(t, l->size, MMU_WRITE, true)); break;
+    default: emit_mov_mi(e, l->size, bt_access(t, l->size, MMU_WRITE, true), u->imm); break;
     }
 }
 

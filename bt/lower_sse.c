@@ -147,22 +147,11 @@ bool bt_sse_writes_gpr(const struct low *l)
 
 /* ---- Emission -------------------------------------------------------------------------------------------------------- */
 
-void bt_need_xmm(struct trans *t)
+static void need_xmm(struct trans *t)
 {
-    struct emitter *e = &t->e;
-    u8 *over;
-
-    if (t->xmm)
-        return;
-    emit_xm(e, 1, 0x81, 7, VCPU_AT(t.xmm_live));
-    emit8(e, 0);
-    over = emit_jcc(e, 5, NULL);
-    emit_mov_imm(e, H_AX, bt_point(t, 0, 0));
-    emit8(e, 0xe8);
-    emit32(e, (u32)(t->bt->load_xmm - (e->p + 4)));
-    emit_patch(over, e->p);
+    if (!t->xmm)
+        bt_need_live(t, VCPU_AT(t.xmm_live), t->bt->load_xmm);
     t->xmm = true;
-    t->host_flags = 0;
 }
 
 /* A prefix of two opcodes needs REX between, which emit_opcode puts there; 66 with 16-bit sizes never occurs here. */
@@ -247,7 +236,7 @@ bool bt_lower_sse(struct trans *t, const struct low *l)
         emit_rm(&t->e, u->osize, 0x89, (unsigned)bt_use(t, u->src, H_DX), m);
         return true;
     }
-    bt_need_xmm(t);
+    need_xmm(t);
     if (l->form == FORM_M) {
         bool writes = l->sse == SSE_STORE || l->sse == SSE_ST_G;
 

@@ -22,8 +22,7 @@ static u32 need_cpl0(struct trans *t)
 {
     u32 point = bt_point(t, 0, 0);
 
-    emit_xm(&t->e, 1, 0x81, 7, VCPU_AT(cpl));
-    emit8(&t->e, 0);
+    emit_alu_mi(&t->e, 1, 7, VCPU_AT(cpl), 0);
     bt_slow_if(t, 5, point);
     return point;
 }
@@ -44,8 +43,7 @@ static void lower_sti(struct trans *t)
     emit_xm(e, 4, 0xf7, 0, VCPU_AT(rflags));
     emit32(e, FL_IF);
     over = emit_jcc(e, 5, NULL);
-    emit_xm(e, 1, 0x81, 7, VCPU_AT(intr_waits));
-    emit8(e, 0);
+    emit_alu_mi(e, 1, 7, VCPU_AT(intr_waits), 0);
     bt_slow_if(t, 5, point);
     emit_alu_mi(e, 4, 1, VCPU_AT(rflags), FL_IF);
     emit_rm(e, 8, 0x8b, H_AX, VCPU_AT(p.horizon));

@@ -129,11 +129,11 @@ void bt_x87_flush(struct trans *t)
 
     if (!t->note.pending)
         return;
-    emit_xm(e, 4, 0xc7, 0, VCPU_AT(t.x87_note));
-    emit32(e, bt_x87_note(t));
+    emit_mov_mi(e, 4, VCPU_AT(t.x87_note), bt_x87_note(t));
     if (t->note.seg) {
-        emit_xm(e, 4, 0xc7, 0, VCPU_AT(t.x87_ds));
-        emit32(e, (u32)VCPU_AT(seg[0].sel).disp + (t->note.seg - 1u) * (u32)sizeof(struct segreg));
+        emit_mov_mi(
+            e, 4, VCPU_AT(t.x87_ds),
+            (u64)(VCPU_AT(seg[0].sel).disp + (i32)((t->note.seg - 1u) * sizeof(struct segreg))));
     }
     t->note.pending = false;
     t->note.seg = 0;
@@ -171,8 +171,7 @@ static void store_dp(struct trans *t, struct host_mem m)
     if (u->base != UREG_ZERO || u->index != UREG_ZERO) {
         emit_rm(&t->e, 8, 0x89, (unsigned)m.base, VCPU_AT(fpu.dp));
     } else if (a == (u64)(i64)(i32)a) {
-        emit_xm(&t->e, 8, 0xc7, 0, VCPU_AT(fpu.dp));
-        emit32(&t->e, (u32)a);
+        emit_mov_mi(&t->e, 8, VCPU_AT(fpu.dp), a);
     } else {
         emit_mov_imm(&t->e, H_DX, a);
         emit_rm(&t->e, 8, 0x89, H_DX, VCPU_AT(fpu.dp));
@@ -183,20 +182,9 @@ static void store_dp(struct trans *t, struct host_mem m)
 
 static void need_x87(struct trans *t)
 {
-    struct emitter *e = &t->e;
-    u8 *over;
-
-    if (t->x87)
-        return;
-    emit_xm(e, 1, 0x81, 7, VCPU_AT(t.x87_live));
-    emit8(e, 0);
-    over = emit_jcc(e, 5, NULL);
-    emit_mov_imm(e, H_AX, bt_point(t, 0, 0));
-    emit8(e, 0xe8);
-    emit32(e, (u32)(t->bt->load_x87 - (e->p + 4)));
-    emit_patch(over, e->p);
+    if (!t->x87)
+        bt_need_live(t, VCPU_AT(t.x87_live), t->bt->load_x87);
     t->x87 = true;
-    t->host_flags = 0;
 }
 
 static void emit_two(struct trans *t, unsigned a, unsigned b)
@@ -231,19 +219,30 @@ static void lower_cmov(struct trans *t)
     emit_two(t, 0xda | (cond & 1), 0xc0 | which << 3 | u->src);
 }
 
-/* A control word that cannot be live: to the slow path. */
+/* A control word that cannot be live. The host's flags: NE if an exception is not masked; then, E if the precision is the
+ * reserved one. `reg` is clobbered. */
+static void test_masks(struct emitter *e, unsigned reg)
+{
+    emit_xr(e, 4, 0xf7, 2, reg);
+    emit_xr(e, 4, 0xf7, 0, reg);
+    emit32(e, SW_EXCEPTIONS);
+}
+
+static void test_precision(struct emitter *e, unsigned reg)
+{
+    emit_alu_ri(e, 4, 4, reg, 0x300);
+    emit_alu_ri(e, 4, 7, reg, 0x200);
+}
+
 static void check_control(struct trans *t, unsigned reg, unsigned tmp)
 {
     struct emitter *e = &t->e;
     u32 point = bt_point(t, 0, 0);
 
     emit_rr(e, 4, 0x8b, tmp, reg);
-    emit_xr(e, 4, 0xf7, 2, tmp);
-    emit_xr(e, 4, 0xf7, 0, tmp);
-    emit32(e, SW_EXCEPTIONS);
+    test_masks(e, tmp);
     bt_slow_if(t, 5, point);
-    emit_alu_ri(e, 4, 4, tmp, 0x300);
-    emit_alu_ri(e, 4, 7, tmp, 0x200);
+    test_precision(e, tmp);
     bt_slow_if(t, 4, point);
     t->host_flags = 0;
 }
@@ -366,12 +365,6 @@ static void copy_stack(struct emitter *e, bool load)
     _Static_assert(sizeof(struct f80) == 10, "a register is ten bytes, as in the image");
 }
 
-static void set_live(struct emitter *e, unsigned live)
-{
-    emit_xm(e, 1, 0xc7, 0, VCPU_AT(t.x87_live));
-    emit8(e, live);
-}
-
 /* Unconditionally; clobbers RAX, RCX, RDX. */
 static void emit_load(struct emitter *e)
 {
@@ -393,7 +386,7 @@ static void emit_load(struct emitter *e)
     emit_rm(e, 4, 0x89, H_CX, image(IMAGE_SW));
     copy_stack(e, true);
     emit_xm(e, 4, 0xdd | EMIT_FIXED, 4, image(0)); /* FRSTOR */
-    set_live(e, 1);
+    emit_mov_mi(e, 1, VCPU_AT(t.x87_live), 1);
 }
 
 /* vcpu->t.x87_note to where it belongs. Clobbers RAX, RCX. */
@@ -421,8 +414,7 @@ static void emit_apply_note(struct bt *bt, struct emitter *e)
     emit_rm(e, 4, 0x0fb7 | EMIT_FIXED, H_CX, (struct host_mem){H_BP, H_AX, 0, 0});
     emit_rm(e, 2, 0x89, H_CX, VCPU_AT(fpu.ds));
     emit_patch(no_ds, e->p);
-    emit_xm(e, 8, 0xc7, 0, VCPU_AT(t.x87_note)); /* and x87_ds */
-    emit32(e, 0);
+    emit_mov_mi(e, 8, VCPU_AT(t.x87_note), 0); /* and x87_ds */
     _Static_assert(offsetof(struct translated, x87_ds) == offsetof(struct translated, x87_note) + 4,
                    "");
     emit_patch(none, e->p);
@@ -453,7 +445,7 @@ static void emit_save(struct bt *bt, struct emitter *e)
     emit_alu_ri(e, 4, 4, H_AX, 7);
     emit_rm(e, 1, 0x89, H_AX, VCPU_AT(fpu.top));
     copy_stack(e, false);
-    set_live(e, 0);
+    emit_mov_mi(e, 1, VCPU_AT(t.x87_live), 0);
 }
 
 void bt_make_x87(struct bt *bt, struct emitter *e)
@@ -472,12 +464,9 @@ void bt_make_load_x87(struct bt *bt, struct emitter *e)
 
     bt->load_x87 = e->p;
     emit_rm(e, 4, 0x0fb7 | EMIT_FIXED, H_CX, VCPU_AT(fpu.cw));
-    emit_xr(e, 4, 0xf7, 2, H_CX);
-    emit_xr(e, 4, 0xf7, 0, H_CX);
-    emit32(e, SW_EXCEPTIONS);
+    test_masks(e, H_CX);
     unmasked = emit_jcc(e, 5, NULL);
-    emit_alu_ri(e, 4, 4, H_CX, 0x300);
-    emit_alu_ri(e, 4, 7, H_CX, 0x200);
+    test_precision(e, H_CX);
     reserved = emit_jcc(e, 4, NULL);
     emit_jmp(e, bt->reload_x87);
     emit_patch(unmasked, e->p);

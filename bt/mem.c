@@ -164,6 +164,13 @@ void bt_slow_if(struct trans *t, int cond, u32 point)
     t->forward[t->n_forward++].point = point;
 }
 
+/* The tag that counts for an access, from its entry. */
+static i32 tag_of(unsigned access)
+{
+    return (i32)(access & MMU_WRITE ? offsetof(struct tlb_entry, wtag)
+                                    : offsetof(struct tlb_entry, rtag));
+}
+
 static i32 tlb_disp(const struct trans *t)
 {
     unsigned set = t->b->key & KEY_USER ? MMU_USER : t->b->key & KEY_AC ? MMU_SUPER_AC : MMU_SUPER;
@@ -175,9 +182,7 @@ static i32 tlb_disp(const struct trans *t)
 /* The look-up of the address in `reg`: RAX becomes the entry's offset; goes to `point` if it is not the right one. */
 static i32 look_up(struct trans *t, int reg, unsigned size, unsigned access, u32 point)
 {
-    i32 entry = tlb_disp(t);
-    i32 tag = entry + (i32)(access & MMU_WRITE ? offsetof(struct tlb_entry, wtag)
-                                               : offsetof(struct tlb_entry, rtag));
+    i32 tag = tlb_disp(t) + tag_of(access);
     struct emitter *e = &t->e;
 
     _Static_assert(sizeof(struct tlb_entry) == 32, "the index is shifted by 12 - 5");
@@ -220,7 +225,7 @@ static bool moves_in_steps(const struct trans *t, unsigned g)
     return true;
 }
 
-/* Is the present access one of a hot path that stays in its page for a while? Stack accesses are: `reg` is RSP's. */
+/* Is the present access, by these registers, one of a loop that stays in its page for a while? */
 static bool deserves_site(const struct trans *t, unsigned base, unsigned index)
 {
     return t->loops && t->bt->n_sites < BT_SITES && t->n_missed < BT_SEQ_MAX &&
@@ -228,11 +233,10 @@ static bool deserves_site(const struct trans *t, unsigned base, unsigned index)
            (index == UREG_ZERO || moves_in_steps(t, index));
 }
 
-static struct host_mem site_at(const struct trans *t, unsigned site, size_t field)
+static struct host_mem site_at(unsigned site, size_t field)
 {
     struct host_mem m = VCPU_AT(t.site[0]);
 
-    (void)t;
     m.disp += (i32)(site * sizeof(((struct vcpu *)0)->t.site[0]) + field);
     return m;
 }
@@ -246,10 +250,10 @@ static struct host_mem access_at_site(struct trans *t, int reg, unsigned size, u
     unsigned site = t->bt->n_sites++;
 
     emit_rr(e, 8, 0x8b, H_DX, (unsigned)reg);
-    emit_rm(e, 8, 0x2b, H_DX, site_at(t, site, SITE(tag)));
-    emit_rm(e, 8, 0x3b, H_DX, site_at(t, site, SITE(limit)));
+    emit_rm(e, 8, 0x2b, H_DX, site_at(site, SITE(tag)));
+    emit_rm(e, 8, 0x3b, H_DX, site_at(site, SITE(limit)));
     t->missed[t->n_missed].jump = emit_jcc(e, 3, NULL);
-    emit_rm(e, 8, 0x8b, H_AX, site_at(t, site, SITE(addend)));
+    emit_rm(e, 8, 0x8b, H_AX, site_at(site, SITE(addend)));
     t->missed[t->n_missed].back = e->p;
     t->missed[t->n_missed].point = point;
     t->missed[t->n_missed].site = (u16)site;
@@ -272,21 +276,19 @@ void bt_emit_missed(struct trans *t)
         t->b = t->blocks[0]; /* the mode is that of all */
         emit_patch(t->missed[i].jump, e->p);
         tag.disp = look_up(t, t->missed[i].reg, size, t->missed[i].access, t->missed[i].point);
-        emit_alu_mi(e, 8, 7, site_at(t, site, SITE(limit)), 0);
+        emit_alu_mi(e, 8, 7, site_at(site, SITE(limit)), 0);
         known = emit_jcc(e, 5, NULL);
         emit_rm(e, 4, 0x8b, H_DX, VCPU_AT(t.n_sites));
         list.index = H_DX;
         list.shift = 2;
-        emit_xm(e, 4, 0xc7, 0, list);
-        emit32(e, site);
+        emit_mov_mi(e, 4, list, site);
         emit_xm(e, 4, 0xff, 0, VCPU_AT(t.n_sites));
         emit_patch(known, e->p);
         emit_rm(e, 8, 0x8b, H_DX, tag);
-        emit_rm(e, 8, 0x89, H_DX, site_at(t, site, SITE(tag)));
-        emit_xm(e, 8, 0xc7, 0, site_at(t, site, SITE(limit)));
-        emit32(e, 0x1001 - size);
+        emit_rm(e, 8, 0x89, H_DX, site_at(site, SITE(tag)));
+        emit_mov_mi(e, 8, site_at(site, SITE(limit)), 0x1001 - size);
         emit_rm(e, 8, 0x8b, H_AX, addend_at(t));
-        emit_rm(e, 8, 0x89, H_AX, site_at(t, site, SITE(addend)));
+        emit_rm(e, 8, 0x89, H_AX, site_at(site, SITE(addend)));
         emit_jmp(e, t->missed[i].back);
     }
 }
@@ -301,9 +303,7 @@ static bool is_stack(const struct uop *u)
 
 struct host_mem bt_access_at(struct trans *t, int reg, unsigned size, unsigned access, u32 point)
 {
-    bool stack = reg == bt_home[R_SP] || reg == H_CX;
-
-    if (stack && is_stack(t->u) && deserves_site(t, R_SP, UREG_ZERO))
+    if (is_stack(t->u) && deserves_site(t, R_SP, UREG_ZERO))
         return access_at_site(t, reg, size, access, point);
     look_up(t, reg, size, access, point);
     emit_rm(&t->e, 8, 0x8b, H_AX, addend_at(t));
@@ -323,9 +323,7 @@ static struct host_mem access_constant(struct trans *t, u64 a, unsigned size, un
         bt_slow_if(t, -1, point);
     }
     emit_mov_imm(e, H_CX, a & MMU_PAGE_MASK);
-    emit_rm(e, 8, 0x3b, H_CX,
-            host_at(H_BP, entry + (i32)(access & MMU_WRITE ? offsetof(struct tlb_entry, wtag)
-                                                           : offsetof(struct tlb_entry, rtag))));
+    emit_rm(e, 8, 0x3b, H_CX, host_at(H_BP, entry + tag_of(access)));
     bt_slow_if(t, 5, point);
     emit_rm(e, 8, 0x8b, H_AX, host_at(H_BP, entry + (i32)offsetof(struct tlb_entry, addend)));
     t->host_flags = 0;
@@ -360,14 +358,10 @@ struct host_mem bt_access_aligned(struct trans *t, unsigned size, unsigned acces
         if (u->disp & (size - 1))
             bt_slow_if(t, -1, bad);
     } else {
-        int reg = linear(t);
-
-        emit_xr(&t->e, 1, 0xf7, 0, (unsigned)reg);
+        emit_xr(&t->e, 1, 0xf7, 0, (unsigned)linear(t));
         emit8(&t->e, size - 1);
         bt_slow_if(t, 5, bad);
         t->host_flags = 0;
-        if (reg != H_CX && !deserves_site(t, u->base, u->index))
-            return bt_access_at(t, reg, size, access, bt_point(t, size, access));
     }
     return bt_access(t, size, access, true);
 }

@@ -37,7 +37,8 @@ static void empty(struct vcpu *v)
     bt->n_pages = 0;
     memset(v->t.page_id, 0, sizeof(v->t.page_id));
     memset(v->t.jump, 0, sizeof(v->t.jump));
-    bt->stat_emptied++;
+    bt->from = NULL;
+    bt->stats.emptied++;
     bt_symbols_empty(bt);
 }
 
@@ -103,7 +104,7 @@ static void link_exit(struct bt *bt, struct bt_exit *x, struct bt_block *to)
     x->to = to;
     x->next = to->in;
     to->in = x;
-    bt->stat_linked++;
+    bt->stats.linked++;
 }
 
 /* ---- Slow paths ------------------------------------------------------------------------------------------------------- */
@@ -151,16 +152,22 @@ u64 bt_slow_path(struct vcpu *v, u32 point)
     bt_recover_flags(v, pt);
     bt_x87_recover(v, pt);
     if (pt->access && filled(v, pt, u)) {
-        bt->stat_filled++;
+        bt->stats.filled++;
         vcpu_refund(v, -(i32)pt->refund);
         if (v->mmu.lost)
             bt_clear_sites(v);
         return (u64)(uintptr_t)bt_exec(bt, bt->write + pt->resume);
     }
-    bt->stat_interpreted++;
+    bt->stats.interpreted++;
     bt_count_rest(bt, u->op);
     u->fn(v, u);
     return 0;
+}
+
+/* The tag of the entries of vcpu->t.jump that hold now. */
+static u32 present_tag(const struct vcpu *v)
+{
+    return vcpu_run_key(v) | v->t.jump_epoch[v->mmu.index == MMU_USER] << 11;
 }
 
 const void *bt_next_code(struct vcpu *v)
@@ -171,7 +178,7 @@ const void *bt_next_code(struct vcpu *v)
     if ((v->taken >= 2 && vcpu_must_look(v)) || vcpu_is_due(v) || v->t.bt->recorder.head ||
         v->t.generation[user] != v->mmu.generation[user])
         return NULL;
-    tag = vcpu_run_key(v) | v->t.jump_epoch[user] << 11;
+    tag = present_tag(v);
     if (v->t.jump[i].lin != v->rip || v->t.jump[i].tag != tag)
         return NULL;
     v->blk = NULL;
@@ -197,15 +204,14 @@ static struct bt_block *translation(struct vcpu *v, struct block *b)
     if (b->bt || !is_worth(bt, b))
         return b->bt;
     id = page_id(bt, b);
-    b->bt = id ? bt_translate(bt, v, b) : NULL;
-    if (!b->bt) {
+    if (!id || !bt_has_room(bt)) {
         empty(v);
         id = page_id(bt, b);
-        b->bt = bt_translate(bt, v, b);
-        if (!b->bt) {
-            b->heat = 0;
-            return NULL;
-        }
+    }
+    b->bt = bt_translate(bt, v, b);
+    if (!b->bt) {
+        b->heat = 0;
+        return NULL;
     }
     b->bt->page_id = id;
     b->bt->page_slot = (u16)((b->rip >> 12) % BT_PAGES);
@@ -224,7 +230,7 @@ static void follow_generation(struct vcpu *v)
         if (!v->t.jump_epoch[user])
             memset(v->t.jump, 0, sizeof(v->t.jump));
     }
-    v->t.jump_tag = vcpu_run_key(v) | v->t.jump_epoch[user] << 11;
+    v->t.jump_tag = present_tag(v);
 }
 
 static void note_entry(struct vcpu *v, const struct bt_block *bb)
@@ -257,42 +263,38 @@ static u64 enter(struct vcpu *v, const struct bt_block *bb)
         (u64(*)(struct vcpu *, const void *))(uintptr_t)bt_exec(bt, bt->enter);
     u64 left;
 
-    bt->stat_entered++;
+    bt->stats.entered++;
     left = fn(v, bt_exec(bt, bt_entry_of(bb)));
     v->blk = NULL;
     return left;
 }
 
-/* Run b, translated or not. Returns why it is over; *from: the exit that was taken, if a chain can start there. */
-static unsigned run_one_block(struct vcpu *v, struct block *b, struct bt_exit **from)
+/* Run b, translated or not. Returns why it is over. */
+static unsigned run_one_block(struct vcpu *v, struct block *b)
 {
     struct bt *bt = v->t.bt;
-    u64 emptied = bt->stat_emptied;
     struct bt_block *bb = translation(v, b);
+    struct bt_exit *from = bt->from;
     u64 left;
 
+    bt->from = NULL;
     follow_generation(v);
     if (unlikely(bt->recorder.head) && bt_record(v, b))
         bb = NULL;
-    if (bb) {
-        if (*from && bt->stat_emptied == emptied)
-            link_exit(bt, *from, bb);
-        *from = NULL;
-        note_entry(v, bb);
-        left = enter(v, bb);
-        if ((left & 0xff) == LEFT_LINK) {
-            *from = &bt->exits[left >> 8];
-            v->rip = (*from)->rip;
-        } else if ((left & 0xff) == LEFT_BUDGET) {
-            v->rip = bt->blocks[left >> 8].b->rip;
-            bt_sample(bt, &bt->blocks[left >> 8]);
-        }
-        return left & 0xff;
+    if (!bb)
+        return interpret(v, b) ? LEFT_TAKEN : LEFT_BUDGET;
+    if (from)
+        link_exit(bt, from, bb);
+    note_entry(v, bb);
+    left = enter(v, bb);
+    if ((left & 0xff) == LEFT_LINK) {
+        bt->from = &bt->exits[left >> 8];
+        v->rip = bt->from->rip;
+    } else if ((left & 0xff) == LEFT_BUDGET) {
+        v->rip = bt->blocks[left >> 8].b->rip;
+        bt_sample(bt, &bt->blocks[left >> 8]);
     }
-    *from = NULL;
-    if (interpret(v, b))
-        return LEFT_TAKEN;
-    return LEFT_BUDGET;
+    return left & 0xff;
 }
 
 void bt_run_alone(struct vcpu *v, struct block *b)
@@ -311,14 +313,12 @@ void bt_run_alone(struct vcpu *v, struct block *b)
 
 static void run(struct vcpu *v)
 {
-    struct bt *bt = v->t.bt;
-    struct bt_exit *from = NULL;
     bool first = false;
-    u64 emptied;
     struct block *b = block_find(v, vcpu_run_key(v), &first);
 
+    v->t.bt->from = NULL;
     while (!first) {
-        unsigned left = run_one_block(v, b, &from);
+        unsigned left = run_one_block(v, b);
 
         if (left == LEFT_BUDGET)
             break;
@@ -326,10 +326,7 @@ static void run(struct vcpu *v)
             return;
         if (vcpu_is_due(v))
             return;
-        emptied = bt->stat_emptied;
         b = block_find(v, vcpu_run_key(v), &first);
-        if (bt->stat_emptied != emptied)
-            from = NULL;
     }
     vcpu_stop_blocks(v, b, first);
 }
@@ -402,19 +399,5 @@ void bt_get_stats(const struct vcpu *v, struct bt_stats *s)
 {
     const struct bt *bt = v->t.bt;
 
-    memset(s, 0, sizeof(*s));
-    if (!bt)
-        return;
-    *s = (struct bt_stats){
-        .translated = bt->stat_translated,
-        .insns = bt->stat_insns,
-        .host_bytes = bt->stat_bytes,
-        .emptied = bt->stat_emptied,
-        .traces = bt->stat_traces,
-        .loops = bt->stat_loops,
-        .entered = bt->stat_entered,
-        .filled = bt->stat_filled,
-        .interpreted = bt->stat_interpreted,
-        .linked = bt->stat_linked,
-    };
+    *s = bt ? bt->stats : (struct bt_stats){0};
 }

@@ -34,31 +34,18 @@ static void move_xmm(struct emitter *e, u32 opcode)
     }
 }
 
-static void emit_call(struct emitter *e, const u8 *to)
-{
-    emit8(e, 0xe8);
-    emit32(e, (u32)(to - (e->p + 4)));
-}
-
-static void set_live(struct emitter *e, unsigned live)
-{
-    emit_xm(e, 1, 0xc7, 0, VCPU_AT(t.xmm_live));
-    emit8(e, live);
-}
-
 /* If the vector registers are live: save them, and MXCSR, whose host value comes back. Touches no register but those. */
 static const u8 *make_save_xmm(struct emitter *e)
 {
     const u8 *at = e->p;
     u8 *over;
 
-    emit_xm(e, 1, 0x81, 7, VCPU_AT(t.xmm_live));
-    emit8(e, 0);
+    emit_alu_mi(e, 1, 7, VCPU_AT(t.xmm_live), 0);
     over = emit_jcc(e, 4, NULL);
     move_xmm(e, 0x0f29);
     emit_xm(e, 4, 0x0fae | EMIT_FIXED, 3, VCPU_AT(fpu.mxcsr));
     emit_xm(e, 4, 0x0fae | EMIT_FIXED, 2, VCPU_AT(t.host_mxcsr));
-    set_live(e, 0);
+    emit_mov_mi(e, 1, VCPU_AT(t.xmm_live), 0);
     emit_patch(over, e->p);
     emit8(e, 0xc3);
     return at;
@@ -71,6 +58,19 @@ static void emit_compare_live(struct emitter *e)
                        offsetof(struct translated, xmm_live) + 1,
                    "one word");
     emit_alu_mi(e, 2, 7, VCPU_AT(t.xmm_live), 0);
+}
+
+void bt_need_live(struct trans *t, struct host_mem live, const u8 *load)
+{
+    struct emitter *e = &t->e;
+    u8 *over;
+
+    emit_alu_mi(e, 1, 7, live, 0);
+    over = emit_jcc(e, 5, NULL);
+    emit_mov_imm(e, H_AX, bt_point(t, 0, 0));
+    emit_call(e, load);
+    emit_patch(over, e->p);
+    t->host_flags = 0;
 }
 
 static void emit_push(struct emitter *e, unsigned reg, u32 opcode)
@@ -90,8 +90,7 @@ static const u8 *make_save(struct bt *bt, struct emitter *e)
     emit8(e, 0xc3);
     emit_patch(some, e->p);
     emit_call(e, bt->save_xmm);
-    emit_xm(e, 1, 0x81, 7, VCPU_AT(t.x87_live));
-    emit8(e, 0);
+    emit_alu_mi(e, 1, 7, VCPU_AT(t.x87_live), 0);
     no_x87 = emit_jcc(e, 4, NULL);
     for (unsigned i = 0; i < ARRAY_SIZE(used); i++)
         emit_push(e, used[i], 0x50);
@@ -115,7 +114,7 @@ static const u8 *make_load_xmm(struct emitter *e, const u8 *slow)
     bad = emit_jcc(e, 5, NULL);
     move_xmm(e, 0x0f28);
     emit_xm(e, 4, 0x0fae | EMIT_FIXED, 2, VCPU_AT(fpu.mxcsr));
-    set_live(e, 1);
+    emit_mov_mi(e, 1, VCPU_AT(t.xmm_live), 1);
     emit8(e, 0xc3);
     emit_patch(bad, e->p);
     emit_alu_ri(e, 8, 0, H_SP, 8);
@@ -132,8 +131,16 @@ static void emit_vcpu(struct emitter *e)
 static void emit_call_c(struct emitter *e, u64 fn)
 {
     emit_mov_imm(e, H_AX, fn);
-    emit8(e, 0xff);
-    emit8(e, 0xd0);
+    emit_call_ax(e);
+}
+
+/* EAX is a point: RAX becomes where to try again, or 0. */
+static void emit_ask(struct emitter *e)
+{
+    move_registers(e, 0x89);
+    emit_vcpu(e);
+    emit_rr(e, 4, 0x8b, H_SI, H_AX);
+    emit_call_c(e, (u64)(uintptr_t)bt_slow_path);
 }
 
 static const u8 *make_slow(struct bt *bt, struct emitter *e)
@@ -144,16 +151,12 @@ static const u8 *make_slow(struct bt *bt, struct emitter *e)
 
     emit_compare_live(e);
     over = emit_jcc(e, 5, NULL);
-    move_registers(e, 0x89);
-    emit_vcpu(e);
-    emit_rr(e, 4, 0x8b, H_SI, H_AX);
-    emit_call_c(e, (u64)(uintptr_t)bt_slow_path);
+    emit_ask(e);
     emit_rr(e, 8, 0x85, H_AX, H_AX);
     leave = emit_jcc(e, 4, NULL);
     quiet = e->p;
     move_registers(e, 0x8b);
-    emit8(e, 0xff); /* JMP RAX */
-    emit8(e, 0xe0);
+    emit_jmp_ax(e);
 
     /* The same with live vector registers or x87 state: C may use them. */
     emit_patch(over, e->p);
@@ -161,10 +164,7 @@ static const u8 *make_slow(struct bt *bt, struct emitter *e)
     emit_push(e, H_CX, 0x50);
     emit_push(e, H_CX, 0x50);
     emit_call(e, bt->save);
-    move_registers(e, 0x89);
-    emit_vcpu(e);
-    emit_rr(e, 4, 0x8b, H_SI, H_AX);
-    emit_call_c(e, (u64)(uintptr_t)bt_slow_path);
+    emit_ask(e);
     emit_push(e, H_CX, 0x58);
     emit_push(e, H_CX, 0x58);
     emit_rr(e, 8, 0x85, H_AX, H_AX);
@@ -174,7 +174,7 @@ static const u8 *make_slow(struct bt *bt, struct emitter *e)
     no_xmm = emit_jcc(e, 4, NULL);
     move_xmm(e, 0x0f28);
     emit_xm(e, 4, 0x0fae | EMIT_FIXED, 2, VCPU_AT(fpu.mxcsr));
-    set_live(e, 1);
+    emit_mov_mi(e, 1, VCPU_AT(t.xmm_live), 1);
     emit_patch(no_xmm, e->p);
     emit_xr(e, 4, 0xf7, 0, H_CX);
     emit32(e, 0x100);
@@ -199,8 +199,7 @@ static void emit_routine(struct bt *bt, struct emitter *e)
     emit_rm(e, 8, 0x89, H_DX, VCPU_AT(cur));
     emit_rr(e, 8, 0x8b, H_SI, H_DX);
     emit_vcpu(e);
-    emit8(e, 0xff);
-    emit8(e, 0xd0);
+    emit_call_ax(e);
 }
 
 const u8 bt_saved[BT_SAVED] = {H_BX, H_BP, H_12, H_13, H_14, H_15};
@@ -214,8 +213,7 @@ static void make_enter_and_leave(struct bt *bt, struct emitter *e)
     emit_rr(e, 8, 0x8b, H_AX, H_SI);
     emit_rm(e, 8, 0x8d | EMIT_FIXED, H_BP, host_at(H_DI, (i32)offsetof(struct vcpu, r)));
     move_registers(e, 0x8b);
-    emit8(e, 0xff);
-    emit8(e, 0xe0);
+    emit_jmp_ax(e);
 
     bt->leave = e->p;
     move_registers(e, 0x89);
@@ -234,8 +232,7 @@ static const u8 *make_clear_sites(struct emitter *e)
     const u8 *at = e->p, *again;
     u8 *done;
 
-    emit_xm(e, 1, 0xc7, 0, VCPU_AT(mmu.lost));
-    emit8(e, 0);
+    emit_mov_mi(e, 1, VCPU_AT(mmu.lost), 0);
     emit_rm(e, 4, 0x8b, H_CX, VCPU_AT(t.n_sites));
     again = e->p;
     emit_alu_ri(e, 4, 5, H_CX, 1);
@@ -246,12 +243,10 @@ static const u8 *make_clear_sites(struct emitter *e)
     emit_xr(e, 4, 0xc1, 4, H_AX);
     emit8(e, 5);
     limit.index = H_AX;
-    emit_xm(e, 8, 0xc7, 0, limit);
-    emit32(e, 0);
+    emit_mov_mi(e, 8, limit, 0);
     emit_jmp(e, again);
     emit_patch(done, e->p);
-    emit_xm(e, 4, 0xc7, 0, VCPU_AT(t.n_sites));
-    emit32(e, 0);
+    emit_mov_mi(e, 4, VCPU_AT(t.n_sites), 0);
     emit8(e, 0xc3);
     return at;
 }
@@ -284,8 +279,7 @@ void bt_make_stubs(struct bt *bt)
     emit_rr(&e, 8, 0x85, H_AX, H_AX);
     none = emit_jcc(&e, 4, NULL);
     move_registers(&e, 0x8b);
-    emit8(&e, 0xff); /* JMP RAX */
-    emit8(&e, 0xe0);
+    emit_jmp_ax(&e);
     emit_patch(none, e.p);
     emit_mov_imm(&e, H_AX, LEFT_TAKEN);
     emit_jmp(&e, bt->leave_saved);

@@ -118,10 +118,8 @@ void bt_trace_entry(struct trans *t)
 
     emit_alu_mi(e, 1, 7, VCPU_AT(mmu.lost), 0);
     good = emit_jcc(e, 4, NULL);
-    emit8(e, 0xe8);
-    emit32(e, (u32)(t->bt->clear_sites - (e->p + 4)));
+    emit_call(e, t->bt->clear_sites);
     emit_patch(good, e->p);
-
     for (unsigned i = 1; i < t->n_blocks; i++) {
         const struct bt_block *bb = t->blocks[i]->bt;
         bool known = bb->page_id == t->bb->page_id;
@@ -202,11 +200,13 @@ static void make(struct vcpu *v, bool loops)
     if (!tr->code)
         return;
     bt->n_traces++;
-    for (unsigned i = 0; i < r->n; i++)
+    for (unsigned i = 0; i < r->n; i++) {
         tr->blocks[i] = r->blocks[i]->bt;
+        tr->blocks[i]->traced = true;
+    }
     tr->blocks[0]->trace = tr;
-    bt->stat_traces++;
-    bt->stat_loops += loops;
+    bt->stats.traces++;
+    bt->stats.loops += loops;
     redirect(v, tr->blocks[0]);
     if (unlikely(bt->symbols != NULL))
         bt_symbols_block(t);
@@ -226,7 +226,7 @@ void bt_traces_gone(struct vcpu *v, struct bt_block *bb)
     struct bt *bt = v->t.bt;
 
     bt->recorder.head = NULL;
-    for (unsigned i = 0; i < bt->n_traces; i++) {
+    for (unsigned i = 0; bb->traced && i < bt->n_traces; i++) {
         struct bt_trace *tr = &bt->traces[i];
         bool holds = false;
 

@@ -185,8 +185,6 @@ struct bt_block *bt_translate(struct bt *bt, struct vcpu *v, struct block *b)
     struct trans *t = &bt->trans;
     struct bt_block *bb;
 
-    if (!bt_has_room(bt))
-        return NULL;
     bb = &bt->blocks[bt->n_blocks++];
     *bb = (struct bt_block){.b = b, .code = bt->write + bt->used};
     bt_begin(bt, v, bb);
@@ -198,9 +196,9 @@ struct bt_block *bt_translate(struct bt *bt, struct vcpu *v, struct block *b)
         return NULL;
     }
     bb->code_size = (u32)(t->e.p - bb->code);
-    bt->stat_translated++;
-    bt->stat_bytes += bb->code_size;
-    bt->stat_insns += b->n_insns;
+    bt->stats.translated++;
+    bt->stats.host_bytes += bb->code_size;
+    bt->stats.insns += b->n_insns;
     tell(t);
     return bb;
 }

@@ -132,8 +132,7 @@ void mmu_tlb_drop_slot(struct mmu *m, u64 slot)
     unsigned step = m->pae || m->lma ? 512 : 1024, copies = m->pae || m->lma ? 1 : 2;
 
     m->lost = true;
-
-    for (unsigned c = 0; c < copies; c++, low++)
+    for (unsigned c = 0; c < copies; c++, low++) {
         for (unsigned set = 0; set < MMU_INDEXES; set++)
             for (unsigned i = low; i < MMU_TLB_SIZE; i += step) {
                 const struct tlb_origin *o = &m->priv->origin[set * MMU_TLB_SIZE + i];
@@ -141,12 +140,11 @@ void mmu_tlb_drop_slot(struct mmu *m, u64 slot)
                 if (o->used && (o->slot & ~7ull) == (slot & ~7ull))
                     mmu_tlb_drop_entry(m, set, i);
             }
-    low = m->pae || m->lma ? (slot & 0xfff) >> 3 : (slot & 0xfff) >> 2;
-    for (unsigned user = 0; user < 2; user++)
-        for (unsigned c = 0; c < copies; c++)
-            for (unsigned i = low + c; i < MMU_EXEC_SIZE; i += step)
+        for (unsigned user = 0; user < 2; user++)
+            for (unsigned i = low; i < MMU_EXEC_SIZE; i += step)
                 if ((m->priv->exec[user][i].slot & ~7ull) == (slot & ~7ull))
                     drop_exec(m, user, i);
+    }
     /* What has no entry now may have had one from this slot. */
     for (unsigned user = 0; user < 2; user++)
         m->priv->exec_moved[user] |= has_evicted(m, user);
@@ -216,7 +214,7 @@ void mmu_flush_nonglobal(struct mmu *m)
 
 static void flush_entry(struct mmu *m, u64 page)
 {
-    unsigned h = page_hash(page & mask64(52));
+    unsigned h = page_hash(page);
 
     m->lost = true;
     for (unsigned set = 0; set < MMU_INDEXES; set++) {
@@ -239,9 +237,8 @@ void mmu_flush_page(struct mmu *m, gla_t a)
         mmu_tlb_flush(m);
         return;
     }
-    if (m->priv->large[region_of(a) / 64] &
-        BIT(region_of(a) % 64)) { /* 4 MiB: the largest that this can be */
-        u64 first = a >> 22 << 10;
+    if (m->priv->large[region_of(a) / 64] & BIT(region_of(a) % 64)) {
+        u64 first = a >> 22 << 10; /* of 4 MiB: the largest that this can be */
 
         for (u64 page = first; page < first + 1024; page++)
             flush_entry(m, page);
@@ -259,8 +256,8 @@ void mmu_drop(struct mmu *m, u64 gfn, unsigned what)
         mmu_tlb_flush(m);
         return;
     }
-    m->lost |= what & (DROP_READ | DROP_WRITE);
-    if (what & (DROP_READ | DROP_WRITE))
+    if (what & (DROP_READ | DROP_WRITE)) {
+        m->lost = true;
         for (u16 k = pr->chain[gfn % MMU_CHAINS], next; k; k = next) {
             unsigned set = (k - 1u) / MMU_TLB_SIZE, i = (k - 1u) % MMU_TLB_SIZE;
             struct tlb_entry *e = &m->sets[set][i];
@@ -272,6 +269,7 @@ void mmu_drop(struct mmu *m, u64 gfn, unsigned what)
             if (what & DROP_READ)
                 mmu_tlb_drop_entry(m, set, i);
         }
+    }
     if (what & DROP_MMU)
         mmu_table_lost(m, gfn);
     if (what & DROP_CODE)

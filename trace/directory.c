@@ -307,6 +307,15 @@ static enum write_grant want_traced_write(struct participant *p, struct dir_entr
     return WRITE_LOCKED;
 }
 
+/* Nobody is concerned by writes of p to the page: its permission may be cached, and counts as cached from now on. */
+static bool grant_plainly(struct participant *p, struct dir_entry *e)
+{
+    if (e->nodes || claimed_by_other(e, p) || e->announcing)
+        return false;
+    e->wcached |= PMASK(p->id);
+    return true;
+}
+
 enum write_grant directory_want_write(struct participant *p, u64 gpa, u32 size, u64 value,
                                       unsigned how)
 {
@@ -322,8 +331,7 @@ enum write_grant directory_want_write(struct participant *p, u64 gpa, u32 size, 
     if (d->order && !(p->rights[gfn] & RIGHT_WRITE)) {
         directory_want(p, gfn, RIGHT_WRITE, gpa, size);
         grant = WRITE_MISS;
-    } else if (!e->nodes && !claimed_by_other(e, p) && !e->announcing) {
-        e->wcached |= PMASK(p->id);
+    } else if (grant_plainly(p, e)) {
         grant = WRITE_FAST;
     } else {
         grant = want_traced_write(p, e, gpa, size, value, how);
@@ -337,17 +345,12 @@ bool directory_may_write_plainly(struct participant *p, u64 gpa)
 {
     struct directory *d = p->dir;
     u64 gfn = gpa >> 12;
-    struct dir_entry *e;
     bool plain;
 
     if (gfn >= d->n_pages)
         return true;
-    e = &d->entries[gfn];
     pthread_mutex_lock(directory_lock_of(d, gfn));
-    plain = (!d->order || (p->rights[gfn] & RIGHT_WRITE)) && !e->nodes && !claimed_by_other(e, p) &&
-            !e->announcing;
-    if (plain)
-        e->wcached |= PMASK(p->id);
+    plain = (!d->order || (p->rights[gfn] & RIGHT_WRITE)) && grant_plainly(p, &d->entries[gfn]);
     pthread_mutex_unlock(directory_lock_of(d, gfn));
     return plain;
 }

@@ -4,39 +4,14 @@
  * the inner loop over a row, which the compiler may vectorise) and mandel (iterations of z*z + c).
  * Every operation is one IEEE double operation in a fixed order: no fused multiply-add, no library.
  */
-#include "tests/bench/guest/bench.h"
+#include "tests/bench/guest/bodies.h"
 
 #include <math.h>
-#include <string.h>
-
-static uint64_t bits_of(double value)
-{
-    uint64_t bits;
-
-    memcpy(&bits, &value, sizeof(bits));
-    return bits;
-}
-
-#define BODIES 5
-
-struct body {
-    double place[3], speed[3], mass;
-};
 
 static void *nbody_setup(uint64_t work)
 {
-    struct body *body = obtain(BODIES * sizeof(*body));
-    uint64_t seed = 31415926535;
-
     (void)work;
-    for (unsigned i = 0; i < BODIES; i++) {
-        for (unsigned d = 0; d < 3; d++) {
-            body[i].place[d] = i * 4.0 + (double)(next_random(&seed) % 1000) / 500.0;
-            body[i].speed[d] = (double)(next_random(&seed) % 1000) / 10000.0 - 0.05;
-        }
-        body[i].mass = i == 0 ? 1.0 : 0.001 * (double)(next_random(&seed) % 100 + 1);
-    }
-    return body;
+    return make_bodies(31415926535, 4.0, 500.0);
 }
 
 static void attract(struct body *a, struct body *b, double step)
@@ -57,7 +32,6 @@ static void attract(struct body *a, struct body *b, double step)
 static uint64_t nbody_run(void *state, uint64_t work)
 {
     struct body *body = state;
-    uint64_t sum = 0;
 
     for (uint64_t step = 0; step < work; step++) {
         for (unsigned i = 0; i < BODIES; i++)
@@ -67,10 +41,7 @@ static uint64_t nbody_run(void *state, uint64_t work)
             for (unsigned d = 0; d < 3; d++)
                 body[i].place[d] += 0.01 * body[i].speed[d];
     }
-    for (unsigned i = 0; i < BODIES; i++)
-        for (unsigned d = 0; d < 3; d++)
-            sum = mix(sum, bits_of(body[i].place[d]));
-    return sum;
+    return sum_of_places(body);
 }
 
 #define ORDER 160

@@ -4,39 +4,14 @@
  * arithmetic over doubles in memory, as -mfpmath=387 compiles) and series87 (sums of long double terms
  * with division and square root, which stay on the register stack).
  */
-#include "tests/bench/guest/bench.h"
+#include "tests/bench/guest/bodies.h"
 
 #include <math.h>
-#include <string.h>
-
-static uint64_t bits_of(double value)
-{
-    uint64_t bits;
-
-    memcpy(&bits, &value, sizeof(bits));
-    return bits;
-}
-
-#define BODIES 5
-
-struct body {
-    double place[3], speed[3], mass;
-};
 
 static void *nbody87_setup(uint64_t work)
 {
-    struct body *body = obtain(BODIES * sizeof(*body));
-    uint64_t seed = 1618033988;
-
     (void)work;
-    for (unsigned i = 0; i < BODIES; i++) {
-        for (unsigned d = 0; d < 3; d++) {
-            body[i].place[d] = i * 5.0 + (double)(next_random(&seed) % 1000) / 400.0;
-            body[i].speed[d] = (double)(next_random(&seed) % 1000) / 10000.0 - 0.05;
-        }
-        body[i].mass = i == 0 ? 1.0 : 0.001 * (double)(next_random(&seed) % 100 + 1);
-    }
-    return body;
+    return make_bodies(1618033988, 5.0, 400.0);
 }
 
 static void attract(struct body *a, struct body *b, long double step)
@@ -59,7 +34,6 @@ static void attract(struct body *a, struct body *b, long double step)
 static uint64_t nbody87_run(void *state, uint64_t work)
 {
     struct body *body = state;
-    uint64_t sum = 0;
 
     for (uint64_t step = 0; step < work; step++) {
         for (unsigned i = 0; i < BODIES; i++)
@@ -69,10 +43,7 @@ static uint64_t nbody87_run(void *state, uint64_t work)
             for (unsigned d = 0; d < 3; d++)
                 body[i].place[d] = (double)(body[i].place[d] + 0.01L * body[i].speed[d]);
     }
-    for (unsigned i = 0; i < BODIES; i++)
-        for (unsigned d = 0; d < 3; d++)
-            sum = mix(sum, bits_of(body[i].place[d]));
-    return sum;
+    return sum_of_places(body);
 }
 
 static uint64_t series87_run(void *state, uint64_t work)
