@@ -106,7 +106,9 @@ static u64 cr4_allowed(const struct vcpu *v)
         u8 feature;
         u32 bits;
     } by_feature[] = {
-        {FEAT_BASE, CR4_TSD | CR4_DE | CR4_PSE | CR4_MCE | CR4_PCE},
+        {FEAT_BASE, CR4_PSE | CR4_MCE | CR4_PCE},
+        {FEAT_TSC, CR4_TSD},
+        {FEAT_DE, CR4_DE},
         {FEAT_PAE, CR4_PAE},
         {FEAT_PGE, CR4_PGE},
         {FEAT_FXSR, CR4_OSFXSR},

@@ -85,7 +85,7 @@ void lift_insn(struct lift_state *l)
         const struct insn_row *row = &rows[i - 1];
 
         if (matches_prefix(row, in) && matches_modrm(row, in) && matches_mode(row, l->key) &&
-            (row->feature == FEAT_BASE || (l->features & BIT(row->feature)))) {
+            (row->feature == FEAT_BASE || (l->features & cpu_feature_bit(row->feature)))) {
             row->lift(l, row);
             return;
         }

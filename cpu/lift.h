@@ -9,6 +9,7 @@
 #define CPU_LIFT_H
 
 #include "cpu/block.h"
+#include "cpu/features.h"
 #include "cpu/uop.h"
 #include "src/base/types.h"
 
@@ -28,56 +29,6 @@ enum insn_mode {
     PEONLY
 };              /* I64: not in 64-bit code, O64: only there, PEONLY: not real/v86 */
 #define XX (-1) /* ext: any; 0..7: ModRM.reg; 0xC0..0xFF: whole ModRM byte */
-
-/* CPU features a row can require (bit numbers of struct cpu_model.features, cpuid.def says where CPUID shows them). */
-enum cpu_feature {
-    FEAT_BASE,
-    FEAT_FPU,
-    FEAT_CMOV,
-    FEAT_CX8,
-    FEAT_MMX,
-    FEAT_FXSR,
-    FEAT_SSE,
-    FEAT_SSE2,
-    FEAT_SSE3,
-    FEAT_SSSE3,
-    FEAT_SSE41,
-    FEAT_SSE42,
-    FEAT_POPCNT,
-    FEAT_CX16,
-    FEAT_LAHF64,
-    FEAT_MOVBE,
-    FEAT_XSAVE,
-    FEAT_XSAVEOPT,
-    FEAT_RDRAND,
-    FEAT_RDSEED,
-    FEAT_RDTSCP,
-    FEAT_CLFLUSH,
-    FEAT_MONITOR,
-    FEAT_SYSCALL,
-    FEAT_SEP,
-    FEAT_LM,
-    FEAT_FSGSBASE,
-    FEAT_BMI1,
-    FEAT_ABM,
-    FEAT_SMAP,
-    FEAT_SMEP,
-    FEAT_INVPCID,
-    FEAT_PCID,
-    FEAT_X2APIC,
-    FEAT_TSC_DEADLINE,
-    FEAT_PAE,
-    FEAT_PGE,
-    FEAT_NX,
-    FEAT_PDPE1GB,
-    FEAT_WBNOINVD,
-    FEAT_CLFLUSHOPT,
-    FEAT_CLDEMOTE,
-    FEAT_PREFETCHW,
-    FEAT_UMIP,
-    FEAT_TSC_ADJUST,
-    FEAT_COUNT
-};
 
 /* A decoded instruction, independent of what it means. */
 struct insn {
@@ -111,8 +62,8 @@ struct insn_row {
 
 struct lift_state {
     const struct insn *in;
-    u32 key;           /* KEY_* of the block */
-    u64 features;      /* bit per enum cpu_feature */
+    u32 key; /* KEY_* of the block */
+    cpu_features_t features;
     u64 rip, next_rip; /* of this instruction, relative to CS, cut to the code size */
     struct uop *out;   /* next free micro-op */
     unsigned n;        /* micro-ops emitted for this instruction */

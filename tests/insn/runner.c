@@ -43,7 +43,8 @@ static int execute(const struct insn_case *c, enum engine e, struct flat_state *
     if (e == HOST)
         return flat_run_host(s, code32);
     flat_translate(e == TRANSLATED || e == TRANSLATED_STEPS);
-    return flat_run_guest(s, code32, e == STEPS || e == TRANSLATED_STEPS ? 1 : 32, ~0ull);
+    return flat_run_guest(s, code32, e == STEPS || e == TRANSLATED_STEPS ? 1 : 32,
+                          CPU_FEATURES_ALL);
 }
 
 /* Prints what is wrong; true: nothing is. */

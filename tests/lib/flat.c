@@ -119,17 +119,30 @@ bool flat_host_has_code32(void)
     return flat_run_host(&s, true) == VEC_UD && s.rip == FLAT_CODE + 2;
 }
 
-u64 flat_host_features(void)
+cpu_features_t flat_host_features(void)
 {
-    u64 features = ~(u64)0;
-    u32 a, b, c, d;
+    static const struct {
+        u32 leaf, sub;
+        u8 reg, bit, feature;
+    } rows[] = {
+#define ANY 0
+#define REG_EAX 0
+#define REG_EBX 1
+#define REG_ECX 2
+#define REG_EDX 3
+#define FEATURE(name, text, other, leaf, sub, reg, bit, since, needs)                              \
+    {leaf, sub, REG_##reg, bit, FEAT_##name},
+#include "cpu/features.def"
+    };
+    cpu_features_t features = cpu_feature_bit(FEAT_BASE);
 
-    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_MOVBE))
-        features &= ~BIT(FEAT_MOVBE);
-    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & bit_BMI))
-        features &= ~BIT(FEAT_BMI1);
-    if (!__get_cpuid(0x80000001, &a, &b, &c, &d) || !(c & 1 << 5))
-        features &= ~BIT(FEAT_ABM);
+    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+        u32 r[4] = {0};
+
+        if (__get_cpuid_count(rows[i].leaf, rows[i].sub, &r[0], &r[1], &r[2], &r[3]) &&
+            (r[rows[i].reg] >> rows[i].bit & 1))
+            features |= cpu_feature_bit(rows[i].feature);
+    }
     return features;
 }
 
@@ -226,7 +239,7 @@ static union {
 } block;
 
 /* Lift a block at rip; code is read as it is now. */
-static void build(struct vcpu *v, unsigned max_insns, u64 features)
+static void build(struct vcpu *v, unsigned max_insns, cpu_features_t features)
 {
     struct insn in;
     struct lift_state l = {.in = &in, .key = v->key, .features = features, .out = block.b.u};
@@ -269,7 +282,7 @@ void flat_translate(bool on)
     translating = on;
 }
 
-int flat_execute(unsigned blocks, unsigned max_insns, u64 features)
+int flat_execute(unsigned blocks, unsigned max_insns, cpu_features_t features)
 {
     struct vcpu *v = vcpu;
 
@@ -293,7 +306,7 @@ int flat_execute(unsigned blocks, unsigned max_insns, u64 features)
     return v->exc.vector;
 }
 
-int flat_run_guest(struct flat_state *s, bool code32, unsigned max_insns, u64 features)
+int flat_run_guest(struct flat_state *s, bool code32, unsigned max_insns, cpu_features_t features)
 {
     struct vcpu *v = vcpu;
     int vector;

@@ -110,7 +110,7 @@ static bool lift(struct uop *out, const u8 *bytes, unsigned len, enum code_mode 
                  unsigned *n)
 {
     struct insn in;
-    struct lift_state l = {.in = &in, .key = key | mode, .features = ~0ull, .out = out};
+    struct lift_state l = {.in = &in, .key = key | mode, .features = CPU_FEATURES_ALL, .out = out};
 
     if (insn_decode(&in, mode, bytes, len) || in.len != len)
         return false;
