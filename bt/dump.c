@@ -51,8 +51,8 @@ const char *bt_mode_text(char *text, u32 key)
     static const struct {
         u32 bit;
         const char *name;
-    } bits[] = {
-        {KEY_V86, "v86"}, {KEY_FPU, "fpu"}, {KEY_SSE, "sse"}, {KEY_AC, "ac"}, {KEY_STEP, "step"}};
+    } bits[] = {{KEY_V86, "v86"}, {KEY_FPU, "fpu"}, {KEY_SSE, "sse"},
+                {KEY_AVX, "avx"}, {KEY_AC, "ac"},   {KEY_STEP, "step"}};
     unsigned code = key & KEY_CODE;
     int n = snprintf(text, BT_MODE_TEXT, "code%u %s",
                      code == CODE_64   ? 64
@@ -320,6 +320,7 @@ static const struct {
     FIELD("tlb", mmu.sets, sizeof(((struct vcpu *)0)->mmu.sets)),
     FIELD("seg.base", seg, sizeof(((struct vcpu *)0)->seg)),
     FIELD("xmm", fpu.xmm, sizeof(((struct vcpu *)0)->fpu.xmm)),
+    FIELD("ymmh", fpu.ymmh, sizeof(((struct vcpu *)0)->fpu.ymmh)),
     FIELD("mxcsr", fpu.mxcsr, 4),
 };
 

@@ -167,7 +167,7 @@ u64 bt_slow_path(struct vcpu *v, u32 point)
 /* The tag of the entries of vcpu->t.jump that hold now. */
 static u32 present_tag(const struct vcpu *v)
 {
-    return vcpu_run_key(v) | v->t.jump_epoch[v->mmu.index == MMU_USER] << 11;
+    return vcpu_run_key(v) | v->t.jump_epoch[v->mmu.index == MMU_USER] << KEY_BITS;
 }
 
 const void *bt_next_code(struct vcpu *v)
@@ -226,7 +226,7 @@ static void follow_generation(struct vcpu *v)
     if (v->t.generation[user] != v->mmu.generation[user]) {
         v->t.generation[user] = v->mmu.generation[user];
         memset(v->t.page_id[user], 0, sizeof(v->t.page_id[user]));
-        v->t.jump_epoch[user] = (v->t.jump_epoch[user] + 1) % (1u << 21);
+        v->t.jump_epoch[user] = (v->t.jump_epoch[user] + 1) % (1u << (32 - KEY_BITS));
         if (!v->t.jump_epoch[user])
             memset(v->t.jump, 0, sizeof(v->t.jump));
     }

@@ -27,6 +27,8 @@ enum {
     KEY_STEP = 1 << 8, /* one instruction only */
     KEY_USER = 1 << 9, /* CPL 3: fetched with user rights */
     KEY_AC = 1 << 10,  /* supervisor accesses to user pages are allowed: EFLAGS.AC */
+    KEY_AVX = 1 << 11, /* AVX usable: CR0.TS = 0, CR4.OSXSAVE = 1, XCR0 has SSE and AVX state */
+    KEY_BITS = 12,
 };
 
 struct code_page;

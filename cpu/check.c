@@ -3,7 +3,8 @@
  * The checker behind `-check N`: an instruction that escapes (a right is missing, it has to run alone, an exception) must
  * have had no effect. An instruction that runs alone is compared with what the vCPU was at its start: every register from
  * r[] to the MSRs, mode, local APIC; and nothing may have reached memory, devices or the journal. Exceptions are allowed
- * what the manual gives them: accessed bits of the access that faulted, MXCSR's flags for an unmasked SIMD exception.
+ * what the manual gives them: accessed bits of the access that faulted, MXCSR's flags for an unmasked SIMD exception, the
+ * elements that a gather has loaded before one that faulted.
  *
  * With N > 0 checks of rights fail that would succeed (mmu/check.h), so that every instruction is abandoned at every
  * place at which it can be. What the guest computes must not change. Limits: inside a block of several instructions the
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 
 #include "cpu/lapic.h"
+#include "cpu/uops.h"
 #include "src/base/msg.h"
 
 /* Reports of one vCPU that are printed. */
@@ -79,9 +81,17 @@ void check_done_slow(struct vcpu *v)
 }
 
 /* The first byte of the register file that differs; -1: none. */
+static bool is_vector_state(size_t at)
+{
+    size_t start = offsetof(struct vcpu, fpu.xmm) - STATE_START;
+
+    return at >= start && at < start + sizeof(((struct vcpu *)0)->fpu.xmm) * 2;
+}
+
 static long first_difference(struct vcpu *v, enum escape why)
 {
     const u8 *now = state_of(v), *was = v->check->state;
+    bool gather = v->cur && v->cur->op >= UOP_AVX_gatherdd_m && v->cur->op <= UOP_AVX_gatherqq_m;
     size_t mxcsr = offsetof(struct vcpu, fpu.mxcsr) - STATE_START;
 
     for (size_t i = 0; i < sizeof(v->check->state); i++) {
@@ -89,6 +99,8 @@ static long first_difference(struct vcpu *v, enum escape why)
             continue;
         if (i == mxcsr && why == ESCAPE_EXCEPTION && v->exc.vector == VEC_XM &&
             !((now[i] ^ was[i]) & ~0x3f))
+            continue;
+        if (gather && why == ESCAPE_EXCEPTION && is_vector_state(i))
             continue;
         return (long)(i + STATE_START);
     }

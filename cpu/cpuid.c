@@ -8,6 +8,7 @@
  */
 #include "cpu/cpuid.h"
 
+#include "cpu/fpu.h"
 #include "cpu/lapic.h"
 
 void cpuid_set_count(struct vcpu *v, unsigned count)
@@ -37,6 +38,24 @@ static u32 brand_word(unsigned i)
     return load_le32(brand + i * 4);
 }
 
+u64 cpuid_xcr0(const struct cpu_model *m)
+{
+    if (!cpu_has(m, FEAT_XSAVE))
+        return 0;
+    return XCR0_X87 | XCR0_SSE | (cpu_has(m, FEAT_AVX) ? XCR0_AVX : 0);
+}
+
+unsigned cpuid_xsave_size(u64 components, bool compacted)
+{
+    unsigned size = 576;
+
+    if (components & XCR0_AVX)
+        size += XSAVE_AVX_SIZE;
+    if (components & XCR0_PKRU)
+        size = (compacted ? size : XSAVE_PKRU) + XSAVE_PKRU_SIZE;
+    return size;
+}
+
 enum { ANY_SUBLEAF = -1, OTHER_SUBLEAF = -2 };
 
 /* Does a row for `want` apply? OTHER: no row of its own, which for the one leaf that uses it means from 2 up. */
@@ -57,7 +76,9 @@ struct cpuid_regs cpuid_query(const struct vcpu *v, u32 leaf, u32 subleaf)
         SUB_ANY = ANY_SUBLEAF,
         SUB_OTHER = OTHER_SUBLEAF,
         SUB_0 = 0,
-        SUB_1 = 1
+        SUB_1 = 1,
+        SUB_2 = 2,
+        SUB_9 = 9
     };
     u32 r[4] = {0};
 

@@ -16,9 +16,8 @@ static inline unsigned cpuid_linear_bits(const struct cpu_model *m)
 {
     return cpu_has(m, FEAT_LA57) ? 57 : 48;
 }
-/* State components that XCR0 can enable: x87 and SSE. Their XSAVE area is 512 + 64 bytes. */
-#define CPUID_XCR0 3u
-#define CPUID_XSAVE_SIZE 576u
+/* XSAVE's components beyond x87 and SSE: where they lie in the standard format (PKRU as AMD has it), and their sizes. */
+enum { XSAVE_AVX = 576, XSAVE_AVX_SIZE = 256, XSAVE_PKRU = 2432, XSAVE_PKRU_SIZE = 8 };
 /* Family, model and stepping as in leaf 1 EAX, also EDX after RESET: family 0x11 (a Turion X2 Ultra's), for which systems apply
  * no errata and no mitigations beyond the generic. */
 #define CPUID_SIGNATURE 0x00200f31u
@@ -29,6 +28,11 @@ struct cpuid_regs {
 
 /* How many vCPUs the machine has, for the topology leaves; set once before the machine runs. */
 void cpuid_set_count(struct vcpu *v, unsigned count);
+
+/* The bits of XCR0 that a model has. */
+u64 cpuid_xcr0(const struct cpu_model *m);
+/* Bytes of XSAVE's area for these components. */
+unsigned cpuid_xsave_size(u64 components, bool compacted);
 
 /* CPUID as vCPU v sees it now. */
 struct cpuid_regs cpuid_query(const struct vcpu *v, u32 leaf, u32 subleaf);

@@ -28,6 +28,8 @@ static u64 fold_fpu(u64 h, const struct fpu *f)
     h = digest_fold(digest_fold(h, f->cs | (u64)f->ds << 16 | (u64)f->mxcsr << 32), f->ferr);
     for (unsigned i = 0; i < 16; i++)
         h = digest_fold(digest_fold(h, f->xmm[i].q[0]), f->xmm[i].q[1]);
+    for (unsigned i = 0; i < 16; i++)
+        h = digest_fold(digest_fold(h, f->ymmh[i].q[0]), f->ymmh[i].q[1]);
     return h;
 }
 

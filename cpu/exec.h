@@ -29,6 +29,8 @@ void deliver_nmi(struct vcpu *v);
 /* x87/SSE usable right now? Raises #NM or #UD as CR0.EM/TS and CR4.OSFXSR say, #MF for pending x87 faults. */
 void fpu_check_x87(struct vcpu *v);
 void fpu_check_sse(struct vcpu *v);
+/* The same for AVX: CR4.OSXSAVE, XCR0, CR0.TS. */
+void fpu_check_avx(struct vcpu *v);
 
 /* Port permission: IOPL or the TSS bitmap. Raises #GP(0). (cpu/ioport.c) */
 void ioport_check(struct vcpu *v, u16 port, unsigned size);

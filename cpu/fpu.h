@@ -14,7 +14,7 @@
 #define FPU_MXCSR_INIT 0x1f80u
 #define FPU_MXCSR_MASK 0xffffu /* no MISALIGNSSE */
 
-enum { XCR0_X87 = 1 << 0, XCR0_SSE = 1 << 1, XCR0_SUPPORTED = XCR0_X87 | XCR0_SSE };
+enum { XCR0_X87 = 1 << 0, XCR0_SSE = 1 << 1, XCR0_AVX = 1 << 2, XCR0_PKRU = 1 << 9 };
 
 /* Power-up and RESET (SDM vol. 3 table 9-1); INIT leaves all of it alone. */
 void fpu_reset(struct fpu *f);

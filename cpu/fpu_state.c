@@ -122,3 +122,12 @@ void fpu_check_sse(struct vcpu *v)
     if (v->cr0 & CR0_TS)
         vcpu_raise(v, VEC_NM);
 }
+
+/* Without SSE state in XCR0 there is no AVX state. */
+void fpu_check_avx(struct vcpu *v)
+{
+    if (!(v->cr4 & CR4_OSXSAVE) || !(v->xcr0 & XCR0_AVX))
+        vcpu_raise(v, VEC_UD);
+    if (v->cr0 & CR0_TS)
+        vcpu_raise(v, VEC_NM);
+}

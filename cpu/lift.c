@@ -69,6 +69,8 @@ static bool matches_vex(const struct insn_row *row, const struct lift_state *l)
         return false;
     if (in->vex_l && (row->mode & VEX_L1_AVX2) && !(l->features & cpu_feature_bit(FEAT_AVX2)))
         return false;
+    if (in->vex_w && (row->mode & VEX_W1_O64) && (l->key & KEY_CODE) != CODE_64)
+        return false;
     return !(row->mode & (in->vex_w ? VEX_W0 : VEX_W1));
 }
 

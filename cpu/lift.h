@@ -28,7 +28,7 @@ enum insn_mode {
     I64,
     O64,
     PEONLY
-};              /* I64: not in 64-bit code, O64: only there, PEONLY: not real/v86 */
+}; /* I64: not in 64-bit code, O64: only there, PEONLY: not real/v86 */
 /* The same column of VEX rows: which VEX.L and VEX.W there are. Real and virtual-8086 mode have none of them. */
 enum insn_vex {
     VEX_L0 = 1,
@@ -36,11 +36,13 @@ enum insn_vex {
     VEX_L1_AVX2 = 4, /* 256 bits are AVX2's, whatever feature the row names */
     VEX_W0 = 8,
     VEX_W1 = 16,
+    VEX_W1_O64 = 32,      /* W = 1 in 64-bit code only */
     VX = VEX_L0 | VEX_L1, /* both lengths, W ignored */
     VX_W0 = VX | VEX_W0,
     VX_W1 = VX | VEX_W1,
     VX2 = VEX_L0 | VEX_L1 | VEX_L1_AVX2,
     V128 = VEX_L0,
+    V128_Q = VEX_L0 | VEX_W1_O64,
     V128_W0 = VEX_L0 | VEX_W0,
     V128_W1 = VEX_L0 | VEX_W1,
     V256_W0 = VEX_L1 | VEX_W0,

@@ -10,6 +10,7 @@
 #include "cpu/block.h"
 #include "cpu/debug.h"
 #include "cpu/descriptor.h"
+#include "cpu/fpu.h"
 #include "cpu/vcpu.h"
 
 static bool is_flat(const struct segreg *s, unsigned mask, unsigned type)
@@ -80,6 +81,8 @@ void vcpu_update_mode(struct vcpu *v)
         if (v->cr4 & CR4_OSFXSR)
             key |= KEY_SSE;
     }
+    if (!(v->cr0 & CR0_TS) && (v->cr4 & CR4_OSXSAVE) && (v->xcr0 & XCR0_AVX))
+        key |= KEY_AVX;
     if (debug_is_active(v))
         key |= KEY_STEP;
     v->key = key;

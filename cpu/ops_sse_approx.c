@@ -11,7 +11,7 @@
  *   RSQRT:  +-0 -> +-inf, +inf -> +0, NaN -> the quiet NaN, other negatives -> the default NaN
  * Intel SDM vol. 2, RCPPS and RSQRTPS.
  */
-#include "cpu/ops_sse.h"
+#include "cpu/ops_avx.h"
 #include "cpu/uops.h"
 
 #define F32_SIGN 0x80000000u
@@ -107,3 +107,28 @@ static u32 rsqrt(u32 x)
     }
 APPROX(rcp, rcp)
 APPROX(rsqrt, rsqrt)
+
+/* VEX-encoded. */
+static inline __m128i pack(union xmm x)
+{
+    return _mm_load_si128((const __m128i *)&x);
+}
+
+#define VEX_APPROX(name, fn)                                                                       \
+    AVX_OP(name##ps)                                                                               \
+    {                                                                                              \
+        b.lo = pack(name##ps(sse_union(b.lo)));                                                    \
+        b.hi = pack(name##ps(sse_union(b.hi)));                                                    \
+        avx_put(v, u, b, avx_is_wide(u));                                                          \
+    }                                                                                              \
+    AVX_PAIR(name##ps, avx_load(v, u))                                                             \
+    AVX_OP(name##ss)                                                                               \
+    {                                                                                              \
+        union xmm x = v->fpu.xmm[u->aux];                                                          \
+                                                                                                   \
+        x.d[0] = fn((u32)sse_to64(b.lo));                                                          \
+        avx_put128(v, u, pack(x));                                                                 \
+    }                                                                                              \
+    AVX_PAIR(name##ss, avx_low(avx_load_n(v, u, 4)))
+VEX_APPROX(rcp, rcp)
+VEX_APPROX(rsqrt, rsqrt)

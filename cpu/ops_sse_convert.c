@@ -9,7 +9,7 @@
  * changes MXCSR's flags alone. SDM vol. 2; vol. 1 §11.6.
  */
 #include "cpu/fpu.h"
-#include "cpu/ops_sse.h"
+#include "cpu/ops_avx.h"
 #include "cpu/sse_fp.h"
 #include "cpu/uops.h"
 
@@ -50,6 +50,29 @@ FROM_INT(si2sd64, cvtsi2sdq, u64)
         name(v, u, sse_load_int(v, u, u->osize));                                                  \
         uop_next(v, u);                                                                            \
     }
+/* VEX-encoded: the other elements come from the first source. */
+#define VEX_FROM_INT(name, f32, f64)                                                               \
+    static inline void vex_##name(struct vcpu *v, const struct uop *u, u64 x)                      \
+    {                                                                                              \
+        __m128i a = *sse_reg(v, u->aux);                                                           \
+                                                                                                   \
+        if (u->osize == 8)                                                                         \
+            avx_put128(v, u, sse_fp(v, u, a, sse_low64(x), 0, f64, FROM_INT_KIND));                \
+        else                                                                                       \
+            avx_put128(v, u, sse_fp(v, u, a, sse_low64(x), 0, f32, FROM_INT_KIND));                \
+    }                                                                                              \
+    void op_avx_##name##_r(struct vcpu *v, const struct uop *u)                                    \
+    {                                                                                              \
+        vex_##name(v, u, v->r[u->src]);                                                            \
+        uop_next(v, u);                                                                            \
+    }                                                                                              \
+    void op_avx_##name##_m(struct vcpu *v, const struct uop *u)                                    \
+    {                                                                                              \
+        vex_##name(v, u, sse_load_int(v, u, u->osize));                                            \
+        uop_next(v, u);                                                                            \
+    }
+VEX_FROM_INT(cvtsi2ss, do_si2ss32, do_si2ss64)
+VEX_FROM_INT(cvtsi2sd, do_si2sd32, do_si2sd64)
 FROM_INT_OPS(cvtsi2ss, do_si2ss32, do_si2ss64)
 FROM_INT_OPS(cvtsi2sd, do_si2sd32, do_si2sd64)
 

@@ -161,6 +161,23 @@ static __attribute__((noinline)) void string_compare(struct vcpu *v, const struc
         string_compare(v, u, sse_load128u(v, u), is_explicit, wants_mask);                         \
         uop_next(v, u);                                                                            \
     }
+/* VEX-encoded, XMM0 being the result: the upper half of YMM0 becomes 0. */
+#define VEX_STRING(name, is_explicit)                                                              \
+    void op_avx_##name##_r(struct vcpu *v, const struct uop *u)                                    \
+    {                                                                                              \
+        string_compare(v, u, *sse_reg(v, u->src), is_explicit, true);                              \
+        v->fpu.ymmh[0] = (union xmm){.q = {0, 0}};                                                 \
+        uop_next(v, u);                                                                            \
+    }                                                                                              \
+    void op_avx_##name##_m(struct vcpu *v, const struct uop *u)                                    \
+    {                                                                                              \
+        string_compare(v, u, sse_load128u(v, u), is_explicit, true);                               \
+        v->fpu.ymmh[0] = (union xmm){.q = {0, 0}};                                                 \
+        uop_next(v, u);                                                                            \
+    }
+VEX_STRING(pcmpestrm, true)
+VEX_STRING(pcmpistrm, false)
+
 STRING(pcmpestrm, true, true)
 STRING(pcmpestri, true, false)
 STRING(pcmpistrm, false, true)

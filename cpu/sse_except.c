@@ -15,7 +15,7 @@
  * against the host CPU in tests/unit/test_sse.c. SDM vol. 1 §4.9.1, §11.5.2 to 11.5.4; IEEE
  * 754-2008 §7.
  */
-#include "cpu/sse_fp.h"
+#include "cpu/ops_avx_fp.h"
 
 #define PRE_FLAGS ((u32)(MXCSR_IE | MXCSR_DE | MXCSR_ZE))
 
@@ -201,26 +201,44 @@ static u32 exact_flags(unsigned kind, __m128i a, __m128i b, u32 csr)
     return flags;
 }
 
-__m128i sse_fp_strict(struct vcpu *v, const struct uop *u, __m128i a, __m128i b, unsigned imm,
-                      sse_fn *fn, unsigned kind)
+void sse_raise_flags(struct vcpu *v, const struct uop *u, u32 flags)
+{
+    u32 unmasked = ~(v->fpu.mxcsr >> MXCSR_MASK_SHIFT) & MXCSR_FLAGS;
+
+    v->fpu.mxcsr |= flags;
+    if (flags & unmasked)
+        uop_raise(v, u, v->cr4 & CR4_OSXMMEXCPT ? VEC_XM : VEC_UD);
+}
+
+struct v256 avx_fp_strict(struct vcpu *v, const struct uop *u, struct v256 a, struct v256 b,
+                          unsigned imm, sse_fn *fn, unsigned kind, bool wide)
 {
     u32 csr = v->fpu.mxcsr, flags;
     u32 unmasked = ~(csr >> MXCSR_MASK_SHIFT) & MXCSR_FLAGS;
     u32 control = csr & (MXCSR_RC | MXCSR_DAZ | MXCSR_FTZ);
-    __m128i r;
+    struct v256 r;
 
     sse_set_csr(control | MXCSR_MASKS);
-    r = fn(a, b, imm);
+    r = avx_low(fn(a.lo, b.lo, imm));
+    if (wide)
+        r.hi = fn(a.hi, b.hi, imm);
     flags = sse_get_csr() & MXCSR_FLAGS;
     if (control)
         sse_reset_csr();
 
-    if (flags & unmasked & PRE_FLAGS)
+    if (flags & unmasked & PRE_FLAGS) {
         flags &= PRE_FLAGS;
-    else if ((unmasked & (MXCSR_OE | MXCSR_UE)) && SSE_KIND_OP(kind) <= SSE_OP_NARROW)
-        flags = exact_flags(kind, a, b, csr);
-    v->fpu.mxcsr = csr | flags;
-    if (flags & unmasked)
-        uop_raise(v, u, v->cr4 & CR4_OSXMMEXCPT ? VEC_XM : VEC_UD);
+    } else if ((unmasked & (MXCSR_OE | MXCSR_UE)) && SSE_KIND_OP(kind) <= SSE_OP_NARROW) {
+        flags = exact_flags(kind, a.lo, b.lo, csr);
+        if (wide)
+            flags |= exact_flags(kind, a.hi, b.hi, csr);
+    }
+    sse_raise_flags(v, u, flags);
     return r;
+}
+
+__m128i sse_fp_strict(struct vcpu *v, const struct uop *u, __m128i a, __m128i b, unsigned imm,
+                      sse_fn *fn, unsigned kind)
+{
+    return avx_fp_strict(v, u, avx_low(a), avx_low(b), imm, fn, kind, false).lo;
 }

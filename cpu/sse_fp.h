@@ -17,23 +17,8 @@
 #ifndef CPU_SSE_FP_H
 #define CPU_SSE_FP_H
 
+#include "cpu/mxcsr.h"
 #include "cpu/ops_sse.h"
-
-enum {
-    MXCSR_IE = 1 << 0,
-    MXCSR_DE = 1 << 1,
-    MXCSR_ZE = 1 << 2,
-    MXCSR_OE = 1 << 3,
-    MXCSR_UE = 1 << 4,
-    MXCSR_PE = 1 << 5,
-    MXCSR_FLAGS = 0x3f,
-    MXCSR_DAZ = 1 << 6,
-    MXCSR_MASKS = 0x1f80,
-    MXCSR_MASK_SHIFT = 7,
-    MXCSR_RC = 3 << 13,
-    MXCSR_FTZ = 1 << 15,
-    MXCSR_DEFAULT = 0x1f80,
-};
 
 /* What has to be known of an operation beside its function: which one, the elements' format, how
  * many there are. The first group can overflow or underflow. */
@@ -85,6 +70,9 @@ static inline void sse_reset_csr(void)
  * instruction. */
 __m128i sse_fp_strict(struct vcpu *v, const struct uop *u, __m128i a, __m128i b, unsigned imm,
                       sse_fn *fn, unsigned kind);
+
+/* The operation raised these flags: adds them to MXCSR; raises #XM (#UD without CR4.OSXMMEXCPT) if one is unmasked. */
+void sse_raise_flags(struct vcpu *v, const struct uop *u, u32 flags);
 
 /* For each element, all ones or 0: |x| above the smallest normal number (which a tiny result may
  * have been rounded up to); |x| at most the largest; x = 0; the first or that. */

@@ -149,8 +149,9 @@ struct fpu {
     u16 opcode; /* last non-control instruction: opcode, and pointers */
     u64 ip, dp;
     u16 cs, ds;
-    bool ferr; /* FERR# is asserted and was reported (fpu_pending) */
-    union xmm xmm[16];
+    bool ferr;          /* FERR# is asserted and was reported (fpu_pending) */
+    union xmm xmm[16];  /* bits 127:0 of the vector registers */
+    union xmm ymmh[16]; /* bits 255:128 */
     u32 mxcsr;
 };
 

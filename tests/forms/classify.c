@@ -13,9 +13,21 @@
 
 static bool is_announced(const ZydisDecodedInstruction *z)
 {
-    if (z->encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY)
+    if (z->encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY &&
+        z->encoding != ZYDIS_INSTRUCTION_ENCODING_VEX)
         return false;
     switch (z->meta.isa_ext) {
+    case ZYDIS_ISA_EXT_AES:
+    case ZYDIS_ISA_EXT_AVX:
+    case ZYDIS_ISA_EXT_AVX2:
+    case ZYDIS_ISA_EXT_AVX2GATHER:
+    case ZYDIS_ISA_EXT_AVXAES:
+    case ZYDIS_ISA_EXT_F16C:
+    case ZYDIS_ISA_EXT_FMA:
+    case ZYDIS_ISA_EXT_PCLMULQDQ:
+    case ZYDIS_ISA_EXT_SHA:
+    case ZYDIS_ISA_EXT_XSAVEC:
+    case ZYDIS_ISA_EXT_XSAVEOPT: return true;
     case ZYDIS_ISA_EXT_BASE:
         return z->meta.isa_set != ZYDIS_ISA_SET_AMD || z->mnemonic == ZYDIS_MNEMONIC_SYSCALL ||
                z->mnemonic == ZYDIS_MNEMONIC_SYSRET;
@@ -99,6 +111,10 @@ static enum form_expect asks_host(const ZydisDecodedInstruction *z)
     case ZYDIS_MNEMONIC_XGETBV:
     case ZYDIS_MNEMONIC_XSAVE:
     case ZYDIS_MNEMONIC_XSAVE64:
+    case ZYDIS_MNEMONIC_XSAVEC:
+    case ZYDIS_MNEMONIC_XSAVEC64:
+    case ZYDIS_MNEMONIC_XSAVEOPT:
+    case ZYDIS_MNEMONIC_XSAVEOPT64:
     case ZYDIS_MNEMONIC_XRSTOR:
     case ZYDIS_MNEMONIC_XRSTOR64:
     case ZYDIS_MNEMONIC_FXSAVE:
@@ -201,7 +217,9 @@ static bool is_inexact_x87(ZydisMnemonic m)
 static bool is_inexact_sse(ZydisMnemonic m)
 {
     return m == ZYDIS_MNEMONIC_RCPPS || m == ZYDIS_MNEMONIC_RCPSS || m == ZYDIS_MNEMONIC_RSQRTPS ||
-           m == ZYDIS_MNEMONIC_RSQRTSS;
+           m == ZYDIS_MNEMONIC_RSQRTSS || m == ZYDIS_MNEMONIC_VRCPPS ||
+           m == ZYDIS_MNEMONIC_VRCPSS || m == ZYDIS_MNEMONIC_VRSQRTPS ||
+           m == ZYDIS_MNEMONIC_VRSQRTSS;
 }
 
 /* Where a fault comes after part of the work, which the manual does not rule out: x87 state
@@ -247,7 +265,8 @@ static bool is_piecewise(ZydisMnemonic m)
     case ZYDIS_MNEMONIC_FXRSTOR:
     case ZYDIS_MNEMONIC_FXRSTOR64:
     case ZYDIS_MNEMONIC_MASKMOVQ:
-    case ZYDIS_MNEMONIC_MASKMOVDQU: return true;
+    case ZYDIS_MNEMONIC_MASKMOVDQU:
+    case ZYDIS_MNEMONIC_VMASKMOVDQU: return true;
     default: return false;
     }
 }
@@ -267,10 +286,32 @@ static bool is_dangerous(const u8 *b)
     return b[i] == 0x0f && (b[i + 1] == 0x05 || b[i + 1] == 0x34 || b[i + 1] <= 0x01);
 }
 
-/* VEX, EVEX, XOP: newer than Zydis' tables, perhaps, and announced by no model. */
+/* AVX-512's instructions on mask registers, which are VEX-encoded; Zydis knows some encodings not that hosts execute. */
+static bool is_mask_insn(const u8 *b)
+{
+    while (*b == 0x26 || *b == 0x2e || *b == 0x36 || *b == 0x3e || (*b >= 0x64 && *b <= 0x67))
+        b++;
+    unsigned map = b[0] == 0xc5 ? 1 : b[1] & 31, opcode = b[0] == 0xc5 ? b[2] : b[3];
+
+    if (b[0] != 0xc4 && b[0] != 0xc5)
+        return false;
+    return (map == 1 &&
+            ((opcode >= 0x41 && opcode <= 0x4b) || (opcode >= 0x90 && opcode <= 0x99))) ||
+           (map == 3 && opcode >= 0x30 && opcode <= 0x33);
+}
+
+/* VPERMQ and VPERMPD, which need W = 1, on AMD's processors take either. */
+static bool is_permutation(const u8 *b)
+{
+    while (*b == 0x26 || *b == 0x2e || *b == 0x36 || *b == 0x3e || (*b >= 0x64 && *b <= 0x67))
+        b++;
+    return b[0] == 0xc4 && (b[1] & 31) == 3 && b[3] <= 1;
+}
+
+/* EVEX, XOP: newer than Zydis' tables, perhaps, and announced by no model. */
 static bool is_vector(const struct form_case *c)
 {
-    static const u8 escapes[] = {0xc4, 0xc5, 0x62, 0x8f};
+    static const u8 escapes[] = {0x62, 0x8f};
 
     return memchr(escapes, c->bytes[0], sizeof(escapes)) != NULL;
 }
@@ -287,7 +328,9 @@ void form_classify(struct form_class *class, const struct form_case *c)
     if (!ZYAN_SUCCESS(ZydisDisassembleIntel(c->code32 ? ZYDIS_MACHINE_MODE_LEGACY_32
                                                       : ZYDIS_MACHINE_MODE_LONG_64,
                                             FORM_CODE, c->bytes, 15, &d))) {
-        class->expect = is_dangerous(c->bytes) || is_vector(c) ? FORM_SKIPPED : FORM_COMPARED;
+        class->expect = is_dangerous(c->bytes) || is_vector(c)               ? FORM_SKIPPED
+                        : is_mask_insn(c->bytes) || is_permutation(c->bytes) ? FORM_UNDEFINED
+                                                                             : FORM_COMPARED;
         return;
     }
     class->mnemonic = z->mnemonic;
@@ -312,8 +355,12 @@ void form_classify(struct form_class *class, const struct form_case *c)
     class->may_ignore = z->opcode == 0xf7 && z->opcode_map == ZYDIS_OPCODE_MAP_0F;
     class->no_ac = z->mnemonic == ZYDIS_MNEMONIC_ENTER ||
                    ((z->opcode == 0xd9 || z->opcode == 0xdd) && class->piecewise);
+    class->offset_too =
+        (z->attributes & (ZYDIS_ATTRIB_HAS_SEGMENT_FS | ZYDIS_ATTRIB_HAS_SEGMENT_GS)) &&
+        !(z->attributes & ZYDIS_ATTRIB_HAS_MODRM);
     class->inexact_x87 = is_inexact_x87(z->mnemonic);
     class->inexact_sse = is_inexact_sse(z->mnemonic);
     class->repeats =
-        z->attributes & (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE);
+        (z->attributes & (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE)) ||
+        z->meta.category == ZYDIS_CATEGORY_AVX2GATHER;
 }

@@ -20,13 +20,16 @@ struct form_class {
     unsigned len;
     char text[96];
     u32 undefined_flags;
-    bool repeats;     /* REP string instruction */
+    bool
+        repeats; /* REP string instruction; gather, where a trap goes before the fault of an element that is not the first */
     bool inexact_x87; /* results that may differ between CPUs */
     bool inexact_sse;
     bool fault_shows;      /* a fault may leave x87 state and memory changed */
     bool may_ignore;       /* MASKMOV: with an empty mask the operand may or may not be accessed */
     bool misaligned_mxcsr; /* loads MXCSR, of which the host may have bit 17 */
-    bool no_ac;     /* x87 environment, ENTER's outer frames: #AC is not raised here (a limit) */
+    bool no_ac; /* x87 environment, ENTER's outer frames: #AC is not raised here (a limit) */
+    bool
+        offset_too; /* implicit operand by FS or GS: AMD's processors want the offset to be canonical, too */
     bool may_wrap;  /* 32-bit code */
     bool piecewise; /* which of several faults is raised is open */
 };

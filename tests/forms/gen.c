@@ -55,6 +55,57 @@ static u8 *put_prefixes(u8 *at, bool code32)
     return at;
 }
 
+/* The fields of a VEX prefix. map: 1 0F, 2 0F38, 3 0F3A. */
+struct vex {
+    unsigned map, opcode, pp, l, w, vvvv;
+};
+
+/* VEX, in its short form where it can be; returns what comes behind the opcode. In 32-bit code R, X and the top of vvvv are
+ * what they must be, or it would be LES or LDS. */
+static u8 *put_vex(u8 *at, bool code32, const struct vex *x)
+{
+    unsigned rxb = code32 ? below(2) : below(8), vvvv = ~x->vvvv & 15, last = x->l << 2 | x->pp;
+
+    if (x->map == 1 && !x->w && one_in(2)) {
+        *at++ = 0xc5;
+        *at++ = (u8)((code32 || one_in(2) ? 0x80 : 0) | (code32 ? vvvv | 8 : vvvv) << 3 | last);
+    } else {
+        *at++ = 0xc4;
+        *at++ = (u8)((~rxb & 7) << 5 | x->map);
+        *at++ = (u8)(x->w << 7 | vvvv << 3 | last);
+    }
+    *at++ = (u8)x->opcode;
+    return at;
+}
+
+static unsigned random_vvvv(void)
+{
+    return one_in(3) ? 0 : below(16);
+}
+
+static void random_vex(struct form_case *c)
+{
+    struct vex x = {1 + below(3), below(256), below(4), below(2), below(2), random_vvvv()};
+    u8 *at = c->bytes;
+
+    for (unsigned n = one_in(8) ? 1 + below(2) : 0; n; n--)
+        *at++ = "\x67\x26\x64\x65\x66\xf2\xf3\xf0"[below(one_in(4) ? 8 : 4)];
+    put_vex(at, c->code32, &x);
+}
+
+/* VEX of vvvv 0, which instructions that do not use it want, in two of the four rounds. */
+static void sweep_vex(struct form_case *c, unsigned index)
+{
+    unsigned round = index & 3, opcode = index >> 2 & 255, rest = index >> 10;
+    struct vex x = {1 + (rest >> 6), opcode,        rest & 3,
+                    rest >> 2 & 1,   rest >> 3 & 1, round & 1 ? 0 : below(16)};
+    u8 *at;
+
+    c->code32 = rest >> 4 & 1;
+    at = put_vex(c->bytes, c->code32, &x);
+    *at = (u8)(rest >> 5 & 1 ? 0xc0 | below(64) : below(192));
+}
+
 static void random_bytes(struct form_case *c)
 {
     static const u8 maps[] = {0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 3, 3};
@@ -97,8 +148,12 @@ void form_gen_bytes(struct form_case *c, u64 seed, u64 index)
     for (unsigned i = 0; i < FORM_BYTES; i++)
         c->bytes[i] = (u8)next();
     c->code32 = below(5) < 2;
-    if (index < FORM_SWEEP)
+    if (index < FORM_SWEEP_LEGACY)
         sweep_bytes(c, (unsigned)index);
+    else if (index < FORM_SWEEP)
+        sweep_vex(c, (unsigned)index - FORM_SWEEP_LEGACY);
+    else if (one_in(3))
+        random_vex(c);
     else
         random_bytes(c);
 }
@@ -341,8 +396,45 @@ static void fill_fpu(struct form_case *c)
         if (one_in(3))
             store_le64((u8 *)&f->st[i], next());
     }
-    for (unsigned i = 0; i < (c->code32 ? 8 : 16); i++)
+    memset(c->s.ymmh, 0, sizeof(c->s.ymmh));
+    for (unsigned i = 0; i < (c->code32 ? 8 : 16); i++) {
         chunk((u8 *)&f->xmm[i]);
+        chunk((u8 *)&c->s.ymmh[i]);
+    }
+}
+
+/* X and B of REX or, inverted, of VEX. */
+static unsigned extension_x(const ZydisDecodedInstruction *z)
+{
+    return z->encoding == ZYDIS_INSTRUCTION_ENCODING_VEX ? !z->raw.vex.X : z->raw.rex.X;
+}
+
+static unsigned extension_b(const ZydisDecodedInstruction *z)
+{
+    return z->encoding == ZYDIS_INSTRUCTION_ENCODING_VEX ? !z->raw.vex.B : z->raw.rex.B;
+}
+
+static bool is_gather(const ZydisDecodedInstruction *z)
+{
+    return z->encoding == ZYDIS_INSTRUCTION_ENCODING_VEX && z->opcode >= 0x90 &&
+           z->opcode <= 0x93 && z->opcode_map == ZYDIS_OPCODE_MAP_0F38;
+}
+
+/* A gather's indices: mostly a few bytes this way or that. */
+static void fill_indices(struct form_case *c, const ZydisDecodedInstruction *z)
+{
+    unsigned n = z->raw.sib.index | extension_x(z) << 3;
+    bool wide = z->opcode & 1;
+
+    for (unsigned i = 0; i < 8; i++) {
+        u8 *lane = (u8 *)(i < 4 ? c->s.fx.xmm[n].q : c->s.ymmh[n].q);
+        u32 x = one_in(16) ? (u32)next() : (u32)(below(0x200) - 0x100);
+
+        store_le32(lane + 4 * (i & 3),
+                   wide && (i & 1)
+                       ? one_in(16) ? x : (u32)((i32)load_le32(lane + 4 * (i & 3) - 4) >> 31)
+                       : x);
+    }
 }
 
 /* Make the memory operand lie at a wanted place. */
@@ -378,17 +470,22 @@ static void aim(struct form_case *c)
         at &= 0x7fffffffffff;
     rm = z.raw.modrm.rm;
     if (rm == 4) {
-        index = z.raw.sib.index | (z.raw.rex.X << 3);
+        index = z.raw.sib.index | extension_x(&z) << 3;
         if (index == 4)
             index = -1;
         if (z.raw.sib.base != 5 || z.raw.modrm.mod)
-            base = z.raw.sib.base | z.raw.rex.B << 3;
+            base = z.raw.sib.base | extension_b(&z) << 3;
+        if (is_gather(&z)) {
+            fill_indices(c, &z);
+            at = one_in(3) ? at : FORM_DATA + 0xffc;
+            index = -1;
+        }
         if (index >= 0)
             other = c->s.gpr[index] << z.raw.sib.scale;
     } else if (rm == 5 && !z.raw.modrm.mod) {
         other = c->code32 ? 0 : FORM_CODE + z.length;
     } else {
-        base = rm | z.raw.rex.B << 3;
+        base = rm | extension_b(&z) << 3;
     }
     if (base < 0) {
         u32 disp = (u32)(at - other);

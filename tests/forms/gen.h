@@ -14,7 +14,10 @@
 
 /* Which opcode, out of the sweep that has each: map 0 to 3 (one byte, 0F, 0F38, 0F3A), opcode,
  * ModRM.reg, memory or register, mandatory prefix; for x87 all ModRM bytes. */
-#define FORM_SWEEP (2u * 4 * 256 * 16 * 4 + 2u * 8 * 64)
+#define FORM_SWEEP_LEGACY (2u * 4 * 256 * 16 * 4 + 2u * 8 * 64)
+/* VEX: four times map, opcode, pp, L, W, memory or register, in both modes. */
+#define FORM_SWEEP_VEX (4u * 3 * 256 * 4 * 2 * 2 * 2 * 2)
+#define FORM_SWEEP (FORM_SWEEP_LEGACY + FORM_SWEEP_VEX)
 
 struct form_case {
     u8 bytes[FORM_BYTES];

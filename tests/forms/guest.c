@@ -76,7 +76,7 @@ static void set_mode(struct vcpu *v, bool code32)
     v->cr0 |= CR0_PG | CR0_WP | CR0_AM;
     v->cr3 = FORM_TABLES;
     v->cr4 |= CR4_PAE | CR4_OSXSAVE | CR4_FSGSBASE | CR4_UMIP;
-    v->xcr0 = XCR0_SUPPORTED;
+    v->xcr0 = XCR0_X87 | XCR0_SSE | XCR0_AVX;
     v->efer |= EFER_SCE | EFER_NXE;
     /* FS and GS hold null selectors, as in a 64-bit process. */
     for (unsigned i = SEG_FS; i <= SEG_GS; i++) {
@@ -95,6 +95,7 @@ static void load_state(struct vcpu *v, const struct form_state *s)
     v->seg[SEG_FS].base = s->fs_base;
     v->seg[SEG_GS].base = s->gs_base;
     load_fpu(&v->fpu, &s->fx);
+    memcpy(v->fpu.ymmh, s->ymmh, sizeof(v->fpu.ymmh));
     v->p.budget.left = 1u << 30;
     vcpu_update_mode(v);
 }
@@ -127,6 +128,7 @@ void form_run_guest(struct form_outcome *o, const u8 *memory, bool code32, bool 
     o->s.fs_base = v->seg[SEG_FS].base;
     o->s.gs_base = v->seg[SEG_GS].base;
     store_fpu(&v->fpu, &o->s.fx);
+    memcpy(o->s.ymmh, v->fpu.ymmh, sizeof(o->s.ymmh));
     memcpy(o->memory, (void *)FORM_DATA, FORM_DATA_SIZE);
     memcpy(o->memory + FORM_DATA_SIZE, (void *)FORM_STACK, FORM_STACK_SIZE);
 }
@@ -135,7 +137,8 @@ bool form_is_undefined(const u8 *bytes, bool code32, cpu_features_t features)
 {
     static struct uop u[40];
     struct insn in;
-    u32 key = (code32 ? CODE_32 : CODE_64) | KEY_SS32 | KEY_FLAT | KEY_FPU | KEY_SSE | KEY_PE;
+    u32 key =
+        (code32 ? CODE_32 : CODE_64) | KEY_SS32 | KEY_FLAT | KEY_FPU | KEY_SSE | KEY_AVX | KEY_PE;
     struct lift_state l = {.in = &in, .key = key, .features = features, .rip = FORM_CODE, .out = u};
 
     if (insn_decode(&in, key & KEY_CODE, bytes, INSN_LEN_MAX))

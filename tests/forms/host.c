@@ -17,6 +17,8 @@
 struct form_state form_cpu __attribute__((aligned(64), used));
 u64 form_frame[5] __attribute__((used)); /* RIP, CS, RFLAGS, RSP, SS */
 u64 form_fs, form_host_fs __attribute__((used));
+/* What XRSTOR loads: x87, SSE, AVX; 0 where the host has no AVX. */
+u32 form_components __attribute__((used));
 static struct form_outcome *result;
 static sigjmp_buf back;
 static bool armed; /* the instruction is being entered or executed */
@@ -32,7 +34,9 @@ _Static_assert(offsetof(struct form_state, fx) == 192, "the trampoline knows the
 #define LOAD(offset, reg) "mov form_cpu+" offset "(%rip), %" reg "\n"
 
 __asm__(".text\n.globl form_enter, form_caught\n.type form_enter, @function\nform_enter:\n"
-        "fxrstor64 form_cpu+192(%rip)\n"
+        "mov form_components(%rip), %eax\n xor %edx, %edx\n"
+        "test %eax, %eax\n jz 1f\n xrstor64 form_cpu+192(%rip)\n jmp 2f\n"
+        "1: fxrstor64 form_cpu+192(%rip)\n2:\n"
         "mov $0x2b, %eax\n mov %eax, %ds\n mov %eax, %es\n"
         "mov form_cpu+144(%rip), %rax\n wrfsbase %rax\n"
         "mov form_cpu+152(%rip), %rax\n wrgsbase %rax\n"
@@ -58,6 +62,17 @@ static u64 read_gs_base(void)
     return base;
 }
 
+/* From the image in the signal frame, which is XSAVE's in the standard format. */
+static void read_vectors(struct form_state *s, const u8 *image)
+{
+    enum { HEADER = 512, AVX = 576 };
+
+    memcpy(&s->fx, image, sizeof(s->fx));
+    memset(s->ymmh, 0, sizeof(s->ymmh));
+    if (form_components && (load_le64(image + HEADER) & 4))
+        memcpy(s->ymmh, image + AVX, sizeof(s->ymmh));
+}
+
 void form_on_signal(int sig, siginfo_t *info, void *context)
 {
     static const int index[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
@@ -78,7 +93,7 @@ void form_on_signal(int sig, siginfo_t *info, void *context)
     s->flags = (u64)m->gregs[REG_EFL] & ~(u64)FL_RF;
     s->fs_base = form_fs;
     s->gs_base = read_gs_base();
-    memcpy(&s->fx, m->fpregs, sizeof(s->fx));
+    read_vectors(s, (const u8 *)m->fpregs);
     result->vector = (int)m->gregs[REG_TRAPNO];
     result->error = (u32)m->gregs[REG_ERR];
     result->cr2 = (u64)m->gregs[REG_CR2];
@@ -89,6 +104,8 @@ static void step(struct form_outcome *o, bool code32)
 {
     result = o;
     form_cpu = o->s;
+    memset(form_cpu.header, 0, sizeof(form_cpu.header));
+    form_cpu.header[0] = form_components;
     form_frame[0] = o->s.rip;
     form_frame[1] = code32 ? 0x23 : 0x33;
     form_frame[2] = o->s.flags | FL_TF | FL_IF | 2;
@@ -153,6 +170,7 @@ bool form_create(void)
     if (!(getauxval(AT_HWCAP2) & 2) || !flat_create() || !make_holes())
         return false;
     __asm__ volatile("rdfsbase %0" : "=r"(form_host_fs));
+    form_components = __builtin_cpu_supports("avx") ? 7 : 0;
     sigaltstack(&alt, NULL);
     for (unsigned i = 0; i < ARRAY_SIZE(signals); i++)
         sigaction(signals[i], &sa, NULL);

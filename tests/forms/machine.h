@@ -33,7 +33,12 @@ struct form_state {
     u64 gpr[16];
     u64 rip, flags; /* flags: the whole register, TF is always set at the start */
     u64 fs_base, gs_base;
+    /* XSAVE's area: what FXSAVE stores, a header, the upper halves of the YMM registers. */
     struct native_fx fx __attribute__((aligned(64)));
+    u64 header[8];
+    struct {
+        u64 q[2];
+    } ymmh[16];
 };
 
 struct form_outcome {

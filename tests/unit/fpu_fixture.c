@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cpu/cpuid.h"
 #include "cpu/decode.h"
 #include "cpu/escape.h"
 #include "cpu/fpu.h"
@@ -51,7 +52,8 @@ void fpu_defaults(void)
     v->cr0 = CR0_PE | CR0_NE | CR0_MP;
     v->cr4 = CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE;
     v->efer = EFER_LMA;
-    v->xcr0 = XCR0_SUPPORTED;
+    v->xcr0 = XCR0_X87 | XCR0_SSE;
+    v->model = cpu_model_find("x86-64-v2");
     v->cpl = 0;
     v->rflags = 2;
     v->seg[SEG_CS].l = true;
