@@ -28,7 +28,7 @@ enum insn_mode {
     I64,
     O64,
     PEONLY
-};              /* I64: not in 64-bit code, O64: only there, PEONLY: not real/v86 */
+}; /* I64: not in 64-bit code, O64: only there, PEONLY: not real/v86 */
 /* The same column of VEX rows: which VEX.L and VEX.W there are. Real and virtual-8086 mode have none of them. */
 enum insn_vex {
     VEX_L0 = 1,

@@ -193,7 +193,7 @@ static void refused(void)
 {
     struct insn in;
 
-    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x06), -EILSEQ);             /* push es */
+    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x06), -EILSEQ); /* push es */
     CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x62, 0xf1, 0x7c, 0x48, 0x58, 0xc1),
                     -EILSEQ);                                               /* EVEX VADDPS */
     CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x0f, 0x0f, 0xc1, 0x9e), -EILSEQ); /* 3DNow! PFADD */
@@ -265,6 +265,7 @@ static void text(void)
     CU_ASSERT_STRING_EQUAL(t, "(bad)");
 }
 
-TEST_SUITE(decode, TEST(registers_and_sizes), TEST(vex_fields), TEST(addresses_16), TEST(addresses_32_64),
-           TEST(segments), TEST(immediates), TEST(prefixes), TEST(hint_space), TEST(refused),
-           TEST(too_long), TEST(prefixes_of_random_instructions), TEST(text));
+TEST_SUITE(decode, TEST(registers_and_sizes), TEST(vex_fields), TEST(addresses_16),
+           TEST(addresses_32_64), TEST(segments), TEST(immediates), TEST(prefixes),
+           TEST(hint_space), TEST(refused), TEST(too_long), TEST(prefixes_of_random_instructions),
+           TEST(text));
