@@ -51,10 +51,9 @@ static gla_t element_address(struct vcpu *v, const struct uop *u, unsigned i, un
     return vcpu_address_at(v, u, vcpu_offset_raw(v, u) + (u64)i * size, size, access);
 }
 
-/* Masked moves are never #AC. */
-static u64 read_element(struct vcpu *v, const struct uop *u, unsigned i, unsigned size)
+/* Neither masked moves nor, as on AMD, gathers are ever #AC. */
+static u64 read_element(struct vcpu *v, const struct uop *u, gla_t a, unsigned size)
 {
-    gla_t a = element_address(v, u, i, size, MMU_READ);
     u8 bytes[8] = {0};
 
     if (likely(!v->mmu.align_check))
@@ -83,7 +82,8 @@ static void load_masked(struct vcpu *v, const struct uop *u, unsigned size)
 
     for (unsigned i = 0; i < n; i++)
         if (is_selected(&mask, i, size))
-            set_element(&r, i, size, read_element(v, u, i, size));
+            set_element(&r, i, size,
+                        read_element(v, u, element_address(v, u, i, size, MMU_READ), size));
     put(v, u->dst, &r);
 }
 
@@ -139,7 +139,7 @@ static void gather_elements(struct vcpu *v, void *arg)
         if (is_selected(&g->mask, i, g->size)) {
             gla_t a = vcpu_address_at(v, g->u, gather_offset(v, g, i), g->size, MMU_READ);
 
-            set_element(&g->to, i, g->size, mmu_read(&v->mmu, a, g->size, g->u));
+            set_element(&g->to, i, g->size, read_element(v, g->u, a, g->size));
         }
         set_element(&g->mask, i, g->size, 0);
     }
