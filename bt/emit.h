@@ -171,6 +171,47 @@ static inline void emit_xm(struct emitter *e, unsigned size, u32 op, unsigned ex
     emit_mem_bytes(e, ext, m);
 }
 
+/* The fields of a VEX prefix, and the opcode. map: 1 0F, 2 0F38, 3 0F3A; pp: 0 none, 1 66, 2 F3, 3 F2. */
+struct vex {
+    u8 op, map, pp, w, l, vvvv;
+};
+
+static inline void emit_vex_prefix(struct emitter *e, struct vex x, unsigned reg, unsigned index,
+                                   unsigned base)
+{
+    unsigned last = (15u - x.vvvv) << 3 | x.l << 2 | x.pp, r = reg & 8 ? 0 : 0x80;
+
+    if (x.map == 1 && !x.w && !(index & 8) && !(base & 8)) {
+        emit8(e, 0xc5);
+        emit8(e, r | last);
+    } else {
+        emit8(e, 0xc4);
+        emit8(e, r | (index & 8 ? 0 : 0x40) | (base & 8 ? 0 : 0x20) | x.map);
+        emit8(e, (x.w ? 0x80u : 0) | last);
+    }
+    emit8(e, x.op);
+}
+
+static inline void emit_vex_rr(struct emitter *e, struct vex x, unsigned reg, unsigned rm)
+{
+    emit_vex_prefix(e, x, reg, 0, rm);
+    emit8(e, 0xc0 | (reg & 7) << 3 | (rm & 7));
+}
+
+static inline void emit_vex_rm(struct emitter *e, struct vex x, unsigned reg, struct host_mem m)
+{
+    emit_vex_prefix(e, x, reg, m.index == H_NONE ? 0 : (unsigned)m.index,
+                    m.base == H_NONE ? 0 : (unsigned)m.base);
+    emit_mem_bytes(e, reg, m);
+}
+
+static inline void emit_vzeroupper(struct emitter *e)
+{
+    emit8(e, 0xc5);
+    emit8(e, 0xf8);
+    emit8(e, 0x77);
+}
+
 /* MOV reg, imm in the shortest form that touches no flags. */
 static inline void emit_mov_imm(struct emitter *e, unsigned reg, u64 x)
 {

@@ -71,6 +71,7 @@ u32 bt_defines(const struct uop *u)
     case LOW_END: return 0;
     case LOW_LOCK: return 0;
     case LOW_SSE: return bt_sse_writes_gpr(l) ? (u32)BIT(u->dst) : 0;
+    case LOW_AVX: return bt_avx_writes_gpr(l) ? (u32)BIT(u->dst) : 0;
     case LOW_X87: return u->op == UOP_X87_FNSTSW_AX ? BIT(R_AX) : 0;
     default: return ~0u;
     }

@@ -64,6 +64,7 @@ enum low_kind {
     LOW_CWD,
     LOW_END,
     LOW_SSE,
+    LOW_AVX,
     LOW_X87,
     LOW_HELPER, /* UOP_CALL: the helper is called directly */
     LOW_LEAVES, /* no lowering, and the block ends in it */
@@ -90,9 +91,9 @@ struct low {
     u8 size;      /* bytes */
     u8 from;      /* bytes of the source of a widening move; LOW_X87: of the memory operand */
     bool flags;   /* this twin writes flags */
-    u32 host;     /* LOW_SSE: the host's opcode */
-    u8 sse;       /* LOW_SSE: enum sse_shape */
-    bool aligned; /* LOW_SSE: the memory operand has to be */
+    u32 host;     /* LOW_SSE, LOW_AVX: the host's opcode */
+    u8 sse;       /* LOW_SSE: enum sse_shape; LOW_AVX: enum avx_shape */
+    bool aligned; /* LOW_SSE, LOW_AVX: the memory operand has to be */
 };
 
 extern struct low bt_low[UOP_COUNT];
@@ -220,6 +221,7 @@ struct trans {
     u8 n_pending, next_slot;
     u8 host_flags; /* UF_*: those of EFLAGS that are the guest's at this moment */
     bool xmm;      /* the guest's vector registers are loaded */
+    bool ymm;      /* and their upper halves */
     bool x87;      /* the guest's x87 state is */
     struct {
         bool pending; /* micro-op u of b is the last x87 instruction, and not noted yet */
@@ -273,7 +275,7 @@ struct bt {
     const struct bt_options *options;
     /* Code made once. */
     const u8 *clear_sites;
-    const u8 *enter, *leave, *leave_saved, *slow, *call, *call_leave, *load_xmm, *save_xmm;
+    const u8 *enter, *leave, *leave_saved, *slow, *call, *call_leave, *load_xmm, *save_xmm, *load_ymm;
     const u8 *load_x87, *reload_x87, *save_x87, *save;
     struct uop (*copies)[2];
     unsigned n_copies;
@@ -311,6 +313,7 @@ static inline unsigned bt_jump_index(u64 rip)
 /* low.c */
 void bt_low_init(void);
 void bt_low_init_sse(void);
+void bt_low_init_avx(void);
 void bt_low_init_x87(void);
 void bt_low_init_bmi(void);
 /* Fill pair[0] with a copy of u that is executed alone: its neighbour returns. Returns pair. */
@@ -400,6 +403,13 @@ struct host_mem bt_push_place(struct trans *t, unsigned size, bool fill);
 void bt_set_sp(struct trans *t, unsigned size);
 /* Does it write a general register? */
 bool bt_sse_writes_gpr(const struct low *l);
+
+/* lower_avx.c */
+bool bt_lower_avx(struct trans *t, const struct low *l);
+bool bt_avx_is_lowered(const struct uop *u);
+bool bt_avx_writes_gpr(const struct low *l);
+bool bt_host_has_avx2(void);
+bool bt_host_has_sha(void);
 
 /* lower_x87.c */
 bool bt_lower_x87(struct trans *t, const struct low *l);

@@ -122,6 +122,7 @@ void bt_low_init(void)
     set_others();
     bt_flags_init();
     bt_low_init_sse();
+    bt_low_init_avx();
     bt_low_init_x87();
     bt_low_init_bmi();
 }

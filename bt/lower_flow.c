@@ -365,6 +365,6 @@ void bt_lower_call(struct trans *t, bool leaves)
     else
         emit_call(e, bt->call);
     t->host_flags = 0;
-    t->xmm = t->x87 = false;
+    t->xmm = t->ymm = t->x87 = false;
     t->n_pending = 0;
 }

@@ -73,6 +73,7 @@ bool bt_is_lowered(const struct uop *u)
     case LOW_CMOV:
     case LOW_JMP:
     case LOW_SSE: return true;
+    case LOW_AVX: return bt_avx_is_lowered(u);
     case LOW_X87: return bt_x87_is_lowered(u);
     case LOW_SET:
     case LOW_UNARY: return !(high && !has_memory(l));

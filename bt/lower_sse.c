@@ -32,10 +32,11 @@ struct sse_row {
     u8 map, opcode, pfx;
     i16 ext;
     const char *operands;
+    u8 feature;
 };
 
 #define INSN(map, op, pfx, ext, mod, mode, NAME, opnds, lifter, arg, feat)                         \
-    {arg, map, op, pfx, ext, opnds},
+    {arg, map, op, pfx, ext, opnds, feat},
 static const struct sse_row rows[] = {
 #include "cpu/insn_sse.def"
 };
@@ -53,11 +54,13 @@ struct sse_bytes {
 #define SSE_IMM(name) ROW(name, 16, SSE_XX)
 #define SSE_SHIFT(name) ROW(name##_i, 0, SSE_SHIFT)
 #define SSE_BLENDV(name) ROW(name, 16, SSE_XX)
+#define SSE_CRYPTO(name, vex) ROW(name, 16, SSE_XX)
 #define SSE_FP(name, bytes, op, fmt, n) ROW(name, bytes, SSE_XX)
 #define SSE_FPI(name, bytes, op, fmt, n) ROW(name, bytes, SSE_XX)
 /* clang-format off */
 static const struct sse_bytes shapes[] = {
 #include "cpu/sse_ops.def"
+    ROW(sha256rnds2, 16, SSE_XX)
     ROW(psrldq_i, 0, SSE_SHIFT) ROW(pslldq_i, 0, SSE_SHIFT)
     ROW(mova, 16, SSE_XX) ROW(mova_st, 16, SSE_STORE)
     {UOP_SSE_movu, 16, SSE_XX, true}, {UOP_SSE_movu_st, 16, SSE_STORE, true},
@@ -92,6 +95,17 @@ static const struct sse_row *row_of(unsigned uop)
     return NULL;
 }
 
+/* Beyond x86-64-v2, which every host has. */
+static bool host_has(const struct sse_row *r)
+{
+    switch (r->feature) {
+    case FEAT_AES: return __builtin_cpu_supports("aes");
+    case FEAT_PCLMULQDQ: return __builtin_cpu_supports("pclmul");
+    case FEAT_SHA: return bt_host_has_sha();
+    default: return true;
+    }
+}
+
 static bool has_imm(const struct sse_row *r)
 {
     return r->operands && strstr(r->operands, "Ib");
@@ -107,6 +121,8 @@ static void set(unsigned uop, const struct sse_row *r, const struct sse_bytes *s
                     .op = (u8)(r->ext == XX ? 0 : r->ext),
                     .flags = s->shape == SSE_FLAGS};
 
+    if (!host_has(r))
+        return;
     l.size = has_imm(r) ? 1 : 0; /* an immediate byte follows */
     l.aligned = s->bytes == 16 && !s->unaligned;
     bt_low[uop] = l;

@@ -9,6 +9,7 @@
  *   call         RAX(RCX block, RDX micro-op): a routine of the interpreter, with all registers in memory around it
  *   call_leave   the same, and the block is over: goes on where bt_next_code() says, or leaves
  *   load_xmm     vector registers and MXCSR; goes to `slow` where an exception is unmasked
+ *   load_ymm     the same with the upper halves of the registers, or these alone if the others are there
  *   save         what of the guest the host's vector and x87 registers hold, if anything
  *
  * What loads and saves the x87 unit is in bt/lower_x87.c.
@@ -34,6 +35,44 @@ static void move_xmm(struct emitter *e, u32 opcode)
     }
 }
 
+static struct host_mem upper_half(unsigned i)
+{
+    struct host_mem m = VCPU_AT(fpu.ymmh);
+
+    m.disp += (i32)i * 16;
+    return m;
+}
+
+/* The lower halves are there: VINSERTF128. Nothing where the host has no AVX: then nobody asks for it. */
+static void load_upper(struct emitter *e)
+{
+    if (!bt_host_has_avx2())
+        return;
+    for (u8 i = 0; i < 16; i++) {
+        emit_vex_rm(e, (struct vex){.op = 0x18, .map = 3, .pp = 1, .l = 1, .vvvv = i}, i,
+                    upper_half(i));
+        emit8(e, 1);
+    }
+    emit_mov_mi(e, 1, VCPU_AT(t.xmm_live), LIVE_YMM);
+}
+
+/* Upper halves, if live, to memory, VEXTRACTF128, and those of the host clear. */
+static void save_upper(struct emitter *e)
+{
+    u8 *over;
+
+    if (!bt_host_has_avx2())
+        return;
+    emit_alu_mi(e, 1, 7, VCPU_AT(t.xmm_live), LIVE_YMM);
+    over = emit_jcc(e, 5, NULL);
+    for (unsigned i = 0; i < 16; i++) {
+        emit_vex_rm(e, (struct vex){.op = 0x19, .map = 3, .pp = 1, .l = 1}, i, upper_half(i));
+        emit8(e, 1);
+    }
+    emit_vzeroupper(e);
+    emit_patch(over, e->p);
+}
+
 /* If the vector registers are live: save them, and MXCSR, whose host value comes back. Touches no register but those. */
 static const u8 *make_save_xmm(struct emitter *e)
 {
@@ -42,6 +81,7 @@ static const u8 *make_save_xmm(struct emitter *e)
 
     emit_alu_mi(e, 1, 7, VCPU_AT(t.xmm_live), 0);
     over = emit_jcc(e, 4, NULL);
+    save_upper(e);
     move_xmm(e, 0x0f29);
     emit_xm(e, 4, 0x0fae | EMIT_FIXED, 3, VCPU_AT(fpu.mxcsr));
     emit_xm(e, 4, 0x0fae | EMIT_FIXED, 2, VCPU_AT(t.host_mxcsr));
@@ -102,11 +142,15 @@ static const u8 *make_save(struct bt *bt, struct emitter *e)
     return at;
 }
 
-static const u8 *make_load_xmm(struct emitter *e, const u8 *slow)
+static const u8 *make_load(struct emitter *e, const u8 *slow, bool upper)
 {
     const u8 *at = e->p;
-    u8 *bad;
+    u8 *bad, *half = NULL;
 
+    if (upper) {
+        emit_alu_mi(e, 1, 7, VCPU_AT(t.xmm_live), LIVE_XMM);
+        half = emit_jcc(e, 4, NULL);
+    }
     emit_rm(e, 4, 0x8b, H_CX, VCPU_AT(fpu.mxcsr));
     emit_xr(e, 4, 0xf7, 2, H_CX);
     emit_xr(e, 4, 0xf7, 0, H_CX);
@@ -114,7 +158,11 @@ static const u8 *make_load_xmm(struct emitter *e, const u8 *slow)
     bad = emit_jcc(e, 5, NULL);
     move_xmm(e, 0x0f28);
     emit_xm(e, 4, 0x0fae | EMIT_FIXED, 2, VCPU_AT(fpu.mxcsr));
-    emit_mov_mi(e, 1, VCPU_AT(t.xmm_live), 1);
+    emit_mov_mi(e, 1, VCPU_AT(t.xmm_live), LIVE_XMM);
+    if (upper) {
+        emit_patch(half, e->p);
+        load_upper(e);
+    }
     emit8(e, 0xc3);
     emit_patch(bad, e->p);
     emit_alu_ri(e, 8, 0, H_SP, 8);
@@ -146,7 +194,7 @@ static void emit_ask(struct emitter *e)
 static const u8 *make_slow(struct bt *bt, struct emitter *e)
 {
     const u8 *at = e->p;
-    u8 *over, *leave, *no_xmm;
+    u8 *over, *leave, *no_xmm, *no_ymm;
     const u8 *quiet;
 
     emit_compare_live(e);
@@ -174,7 +222,12 @@ static const u8 *make_slow(struct bt *bt, struct emitter *e)
     no_xmm = emit_jcc(e, 4, NULL);
     move_xmm(e, 0x0f28);
     emit_xm(e, 4, 0x0fae | EMIT_FIXED, 2, VCPU_AT(fpu.mxcsr));
-    emit_mov_mi(e, 1, VCPU_AT(t.xmm_live), 1);
+    emit_mov_mi(e, 1, VCPU_AT(t.xmm_live), LIVE_XMM);
+    emit_xr(e, 4, 0xf7, 0, H_CX);
+    emit32(e, 2);
+    no_ymm = emit_jcc(e, 4, NULL);
+    load_upper(e);
+    emit_patch(no_ymm, e->p);
     emit_patch(no_xmm, e->p);
     emit_xr(e, 4, 0xf7, 0, H_CX);
     emit32(e, 0x100);
@@ -261,7 +314,8 @@ void bt_make_stubs(struct bt *bt)
     bt->save = make_save(bt, &e);
     make_enter_and_leave(bt, &e);
     bt->slow = make_slow(bt, &e);
-    bt->load_xmm = make_load_xmm(&e, bt->slow);
+    bt->load_xmm = make_load(&e, bt->slow, false);
+    bt->load_ymm = make_load(&e, bt->slow, true);
     bt_make_load_x87(bt, &e);
 
     bt->clear_sites = make_clear_sites(&e);

@@ -36,7 +36,7 @@ struct stub {
     enum frame frame;
 };
 
-#define STUBS 13
+#define STUBS 14
 static void list_stubs(const struct bt *bt, struct stub *s)
 {
     const struct stub all[STUBS] = {
@@ -49,6 +49,7 @@ static void list_stubs(const struct bt *bt, struct stub *s)
         {bt->leave_saved, "bt:leave_saved", FRAME_NONE},
         {bt->slow, "bt:slow", FRAME_BLOCK},
         {bt->load_xmm, "bt:load_xmm", FRAME_CALLED},
+        {bt->load_ymm, "bt:load_ymm", FRAME_CALLED},
         {bt->load_x87, "bt:load_x87", FRAME_CALLED},
         {bt->clear_sites, "bt:clear_sites", FRAME_CALLED},
         {bt->call, "bt:call", FRAME_ALIGNED},

@@ -62,10 +62,10 @@ void lift_avx_shift(struct lift_state *l, const struct insn_row *row)
     u->src = l->in->rm;
 }
 
-/* No operands. */
+/* VZEROUPPER, VZEROALL: the number of registers in `aux`. */
 void lift_avx_any(struct lift_state *l, const struct insn_row *row)
 {
-    emit(l, row);
+    emit(l, row)->aux = (l->key & KEY_CODE) == CODE_64 ? 16 : 8;
 }
 
 /* Destination, index and mask must be three registers, and there must be a SIB byte. */

@@ -61,18 +61,14 @@ void op_avx_movu_st_m(struct vcpu *v, const struct uop *u)
 
 void op_avx_zeroupper(struct vcpu *v, const struct uop *u)
 {
-    unsigned n = vcpu_is_code64(v) ? 16 : 8;
-
-    memset(v->fpu.ymmh, 0, n * sizeof(v->fpu.ymmh[0]));
+    memset(v->fpu.ymmh, 0, u->aux * sizeof(v->fpu.ymmh[0]));
     uop_next(v, u);
 }
 
 void op_avx_zeroall(struct vcpu *v, const struct uop *u)
 {
-    unsigned n = vcpu_is_code64(v) ? 16 : 8;
-
-    memset(v->fpu.xmm, 0, n * sizeof(v->fpu.xmm[0]));
-    memset(v->fpu.ymmh, 0, n * sizeof(v->fpu.ymmh[0]));
+    memset(v->fpu.xmm, 0, u->aux * sizeof(v->fpu.xmm[0]));
+    memset(v->fpu.ymmh, 0, u->aux * sizeof(v->fpu.ymmh[0]));
     uop_next(v, u);
 }
 

@@ -192,14 +192,17 @@ struct exception {
 #define BT_JUMPS 8192
 #define BT_SITES 16384
 
+/* Values of vcpu->t.xmm_live: lower halves; both. */
+enum { LIVE_XMM = 1, LIVE_YMM = 3 };
+
 /* What translated code keeps of its own (bt/). It is derived, all of it: nothing here is the guest's. */
 struct translated {
     struct bt *bt;      /* NULL: blocks are interpreted */
     u64 saved[4];       /* operands from which flags can be made again */
     const void *target; /* of an indirect call that is under way */
     u32 host_mxcsr;     /* C's */
-    bool xmm_live
-        __attribute__((aligned(2))); /* the host's vector registers and MXCSR hold the guest's */
+    u8 xmm_live
+        __attribute__((aligned(2))); /* the host's vector registers and MXCSR hold the guest's: LIVE_XMM, LIVE_YMM */
     bool x87_live; /* and the host's x87 unit does; behind xmm_live, to look at both at once */
     u32 x87_note;  /* which x87 instruction was the last; 0: fpu has it (bt/lower_x87.c) */
     i32 x87_ds;    /* where the selector of its operand is; 0: fpu has it */
