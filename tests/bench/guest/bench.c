@@ -5,17 +5,19 @@
  *     bench [--scale PERCENT] [NAME...]      a NAME is a set, a program, or several with commas between
  *     bench --list [NAME...]                 "SET PROGRAM" for each
  *
- * Sets: integer, float, memory, system, smp; default: all of them. Each program prints one line
+ * Sets: integer, float, memory, system, smp, avx; default: all of them. Each program prints one line
  *
  *     bench: NAME SECONDS CHECK
  *
  * SECONDS is CLOCK_MONOTONIC's time for its fixed amount of work, CHECK a checksum of its results,
  * which depends on the scale and (smp) the number of processors and on nothing else. At a scale of 100
  * a program takes some tenths of a second on a host of 2023. Programs run on the first processor that
- * the process may use; those of the set smp use all and are left out where there is only one.
+ * the process may use; those of the set smp use all and are left out where there is only one,
+ * those of the set avx where the processor is none of x86-64-v3.
  */
 #include "tests/bench/guest/bench.h"
 
+#include <cpuid.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -27,7 +29,7 @@
 
 static const struct program *const groups[] = {
     integer_programs, sort_programs,   float_programs, x87_programs,
-    memory_programs,  system_programs, smp_programs,
+    memory_programs,  system_programs, smp_programs,   vector_programs,
 };
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))
 
@@ -142,6 +144,23 @@ static bool is_wanted(const struct program *program, char **names)
     return false;
 }
 
+/* With AVX2, SHA and AES are taken for granted only together with their own bits. */
+static bool has_vectors(void)
+{
+    unsigned a, b = 0, c, d;
+
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+           __builtin_cpu_supports("aes") && __get_cpuid_count(7, 0, &a, &b, &c, &d) &&
+           (b & 1u << 29);
+}
+
+static bool can_run(const struct program *program)
+{
+    if (strcmp(program->set, "smp") == 0)
+        return count_cpus() > 1;
+    return strcmp(program->set, "avx") != 0 || has_vectors();
+}
+
 int main(int argc, char **argv)
 {
     char **names = argv + 1;
@@ -167,7 +186,7 @@ int main(int argc, char **argv)
             found++;
             if (list)
                 printf("%s %s\n", p->set, p->name);
-            else if (strcmp(p->set, "smp") != 0 || count_cpus() > 1)
+            else if (can_run(p))
                 run_program(p);
         }
     if (found == 0) {

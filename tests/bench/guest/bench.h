@@ -29,6 +29,7 @@ extern const struct program memory_programs[];
 extern const struct program system_programs[];
 extern const struct program smp_programs[];
 extern const struct program sort_programs[];
+extern const struct program vector_programs[];
 
 /* Ends the process with a message when 'what' failed. */
 void give_up(const char *what) __attribute__((noreturn));
