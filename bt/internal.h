@@ -275,7 +275,8 @@ struct bt {
     const struct bt_options *options;
     /* Code made once. */
     const u8 *clear_sites;
-    const u8 *enter, *leave, *leave_saved, *slow, *call, *call_leave, *load_xmm, *save_xmm, *load_ymm;
+    const u8 *enter, *leave, *leave_saved, *slow, *call, *call_leave, *load_xmm, *save_xmm,
+        *load_ymm;
     const u8 *load_x87, *reload_x87, *save_x87, *save;
     struct uop (*copies)[2];
     unsigned n_copies;

@@ -201,8 +201,8 @@ struct translated {
     u64 saved[4];       /* operands from which flags can be made again */
     const void *target; /* of an indirect call that is under way */
     u32 host_mxcsr;     /* C's */
-    u8 xmm_live
-        __attribute__((aligned(2))); /* the host's vector registers and MXCSR hold the guest's: LIVE_XMM, LIVE_YMM */
+    u8 xmm_live __attribute__((aligned(
+        2)));      /* the host's vector registers and MXCSR hold the guest's: LIVE_XMM, LIVE_YMM */
     bool x87_live; /* and the host's x87 unit does; behind xmm_live, to look at both at once */
     u32 x87_note;  /* which x87 instruction was the last; 0: fpu has it (bt/lower_x87.c) */
     i32 x87_ds;    /* where the selector of its operand is; 0: fpu has it */

@@ -160,6 +160,10 @@ static void print_difference(const struct flow_machine *a, const struct flow_mac
         if (memcmp(&v->fpu.xmm[i], &w->fpu.xmm[i], 16))
             printf("    xmm%u %016lx%016lx, %016lx%016lx\n", i, v->fpu.xmm[i].q[1],
                    v->fpu.xmm[i].q[0], w->fpu.xmm[i].q[1], w->fpu.xmm[i].q[0]);
+    for (unsigned i = 0; i < 16; i++)
+        if (memcmp(&v->fpu.ymmh[i], &w->fpu.ymmh[i], 16))
+            printf("    upper half of ymm%u %016lx%016lx, %016lx%016lx\n", i, v->fpu.ymmh[i].q[1],
+                   v->fpu.ymmh[i].q[0], w->fpu.ymmh[i].q[1], w->fpu.ymmh[i].q[0]);
     if (v->fpu.mxcsr != w->fpu.mxcsr)
         printf("    mxcsr %#x, %#x\n", v->fpu.mxcsr, w->fpu.mxcsr);
     for (unsigned i = 0; i < 8; i++)

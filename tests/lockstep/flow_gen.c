@@ -252,6 +252,58 @@ static void make_sse(struct maker *m)
         byte(&m->g, 0xc0 | (reg & 7) << 3 | pick(m, op == 0x2a ? 4 : 8));
 }
 
+/* VEX, three bytes; what follows is ModRM. */
+static void vex(struct maker *m, unsigned reg, unsigned map, bool w, unsigned vvvv, bool l,
+                unsigned pp, unsigned op)
+{
+    BYTES(&m->g, 0xc4, (u8)(0x60 | (reg < 8 ? 0x80 : 0) | map),
+          (u8)(w << 7 | (~vvvv & 15) << 3 | l << 2 | pp), (u8)op);
+}
+
+/* AVX between SSE: upper halves come, stay and go. */
+static void make_avx(struct maker *m)
+{
+    static const u8 logic[] = {0xfc, 0xfd, 0xfe, 0xd4, 0xf8, 0xef, 0xeb, 0xdb, 0x74, 0x75,
+                               0x60, 0x62, 0x6b, 0x67, 0xd5, 0xf4, 0xf5, 0xe0, 0xd2, 0xf3};
+    static const u8 real[] = {0x58, 0x59, 0x5c, 0x5d, 0x5e, 0x5f, 0x54, 0x57, 0x14, 0x15};
+    static const u8 map2[] = {0x00, 0x01, 0x0b, 0x28, 0x29, 0x38, 0x3c, 0x40, 0x45, 0x47,
+                              0x98, 0x9c, 0xa8, 0xac, 0xb8, 0xbc, 0xb6, 0xb9, 0xbd};
+    unsigned n = m->g.code32 ? 8 : 16, reg = pick(m, n), vvvv = pick(m, n), align = 1;
+    bool l = pick(m, 3), mem = pick(m, 2);
+    u8 op;
+
+    switch (pick(m, 8)) {
+    case 0:
+        BYTES(&m->g, 0xc5, 0xf8, 0x77); /* VZEROUPPER */
+        return;
+    case 1:
+    case 2: vex(m, reg, 1, false, vvvv, l, 1, logic[pick(m, ARRAY_SIZE(logic))]); break;
+    case 3: vex(m, reg, 1, false, vvvv, l, pick(m, 2), real[pick(m, ARRAY_SIZE(real))]); break;
+    case 4:
+        op = map2[pick(m, ARRAY_SIZE(map2))];
+        vex(m, reg, 2, op >= 0x40 && pick(m, 2), vvvv, l, 1, op);
+        break;
+    case 5: /* VMOVUPS, VMOVAPS, loads and stores */
+        op = (u8)(pick(m, 2) ? 0x10 | pick(m, 2) : 0x28 | pick(m, 2));
+        align = op >= 0x28 && pick(m, 4) ? 32 : 1;
+        vex(m, reg, 1, false, 0, l, pick(m, 2), op);
+        break;
+    case 6: /* VMASKMOVPS, VPBROADCASTD, VCVTDQ2PD */
+        mem = true;
+        op = (u8)(pick(m, 2) ? 0x2c : 0x2e);
+        vex(m, reg, 2, false, vvvv, l, 1, op);
+        break;
+    default: /* VPMOVMSKB to a register that is none's pointer */
+        mem = false;
+        vex(m, pick(m, 4), 1, false, 0, l, 1, 0xd7);
+        break;
+    }
+    if (mem)
+        memory_operand(m, reg, align);
+    else
+        byte(&m->g, 0xc0 | (reg & 7) << 3 | pick(m, 8));
+}
+
 static void make_x87(struct maker *m)
 {
     static const u8 mem[][2] = {{0xd9, 0}, {0xd9, 2}, {0xd9, 3}, {0xdd, 0}, {0xdd, 2}, {0xdd, 3},
@@ -325,8 +377,14 @@ static void make_item(struct maker *m, struct flow_item *to)
     case 5: make_fault(m); break;
     case 7: make_string(m); break;
     case 8: make_interrupt(m); break;
-    case 9:
-    case 10: make_sse(m); break;
+    case 9: make_sse(m); break;
+    case 10:
+        if (pick(m, 2))
+            make_sse(m);
+        else
+            make_avx(m);
+        break;
+    case 13: make_avx(m); break;
     case 11: make_x87(m); break;
     case 12: make_other(m); break;
     default: make_integer(m); break;

@@ -175,8 +175,10 @@ static void set_registers(struct vcpu *v, const struct flow_program *p)
     for (unsigned i = 0; p->code32 && i < 16; i++)
         v->r[i] = i < 8 ? (u32)v->r[i] : 0;
     for (unsigned i = 0; i < 16; i++)
-        for (unsigned k = 0; k < 2; k++)
+        for (unsigned k = 0; k < 2; k++) {
             v->fpu.xmm[i].q[k] = gen_random(&r) >> (gen_random(&r) % 64);
+            v->fpu.ymmh[i].q[k] = gen_random(&r) >> (gen_random(&r) % 64);
+        }
     v->rip = p->node[0].at;
 }
 
@@ -191,7 +193,8 @@ void flow_machine_start(struct flow_machine *m, const struct flow_program *p, co
     v->p.drop(&v->p, ~(u64)0, DROP_ALL);
     v->cr0 = CR0_PE | CR0_MP | CR0_NE | CR0_WP | CR0_PG | CR0_ET;
     v->cr3 = FLOW_PML4;
-    v->cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT;
+    v->cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE;
+    v->xcr0 = 7;
     v->efer = EFER_LME | EFER_LMA | EFER_NXE;
     set_segments(v, p);
     set_registers(v, p);

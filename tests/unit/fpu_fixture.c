@@ -81,6 +81,8 @@ static u32 block_key(const struct vcpu *v)
 
     if (!(v->cr0 & (CR0_EM | CR0_TS)))
         key |= KEY_FPU | (v->cr4 & CR4_OSFXSR ? KEY_SSE : 0);
+    if (!(v->cr0 & CR0_TS) && (v->cr4 & CR4_OSXSAVE) && (v->xcr0 & XCR0_AVX))
+        key |= KEY_AVX;
     return key;
 }
 
