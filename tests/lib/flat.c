@@ -222,13 +222,15 @@ void flat_set_mode(bool code32)
     v->fpu.cw = 0x37f;
     v->fpu.mxcsr = 0x1f80;
     v->cr0 = CR0_PE | CR0_NE | CR0_MP;
-    v->cr4 = CR4_OSFXSR | CR4_OSXMMEXCPT;
+    v->cr4 = CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE;
+    v->xcr0 = XCR0_X87 | XCR0_SSE | XCR0_AVX;
     v->efer = EFER_LMA | EFER_LME;
     v->cpl = 3;
     for (unsigned i = 0; i < SEG_COUNT; i++)
         set_segment(&v->seg[i], 0x2b, 0x13, false);
     set_segment(&v->seg[SEG_CS], code32 ? 0x23 : 0x33, 0x1b, !code32);
-    v->key = (code32 ? CODE_32 : CODE_64) | KEY_SS32 | KEY_FLAT | KEY_FPU | KEY_SSE | KEY_PE;
+    v->key =
+        (code32 ? CODE_32 : CODE_64) | KEY_SS32 | KEY_FLAT | KEY_FPU | KEY_SSE | KEY_AVX | KEY_PE;
     mmu_configure(&v->mmu, v->cr0, 0, v->cr4, v->efer);
     mmu_set_privilege(&v->mmu, true, false);
 }
