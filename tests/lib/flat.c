@@ -152,6 +152,7 @@ cpu_features_t flat_host_features(void)
 static struct vcpu *vcpu;
 static struct physmem memory;
 static struct io_space io;
+static struct cpu_model model; /* for what is no instruction: the width of addresses */
 static const struct bt_options translator = {.size = 1 << 20};
 
 static __attribute__((noreturn)) void escape(void *owner, enum mmu_escape why)
@@ -189,6 +190,9 @@ bool flat_create(void)
     if (!vcpu)
         return false;
     memset(vcpu, 0, sizeof(*vcpu));
+    model = *cpu_model_find("max");
+    model.features &= flat_host_features();
+    vcpu->model = &model;
     vcpu->mmu.escape = escape;
     vcpu->mmu.locate = locate;
     vcpu->mmu.owner = vcpu;
