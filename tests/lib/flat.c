@@ -8,6 +8,7 @@
 #include "tests/lib/flat.h"
 
 #include <cpuid.h>
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -242,6 +243,12 @@ static union {
     u8 room[sizeof(struct block) + BLOCK_UOPS_MAX * sizeof(struct uop)];
 } block;
 
+static void raise_too_long(struct vcpu *v, const struct uop *u)
+{
+    (void)u;
+    vcpu_raise_err(v, VEC_GP, 0);
+}
+
 /* Lift a block at rip; code is read as it is now. */
 static void build(struct vcpu *v, unsigned max_insns, cpu_features_t features)
 {
@@ -258,7 +265,9 @@ static void build(struct vcpu *v, unsigned max_insns, cpu_features_t features)
 
         l.rip = rip;
         l.next_rip = rip + in.len;
-        if (err)
+        if (err == -E2BIG)
+            lift_call_jump(&l, &(struct insn_row){.name = "too long"}, raise_too_long);
+        else if (err)
             lift_undefined(&l);
         else
             lift_insn(&l);
