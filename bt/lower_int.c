@@ -398,10 +398,12 @@ static void lower_bit(struct trans *t, const struct low *l)
             bt_define(t, u->dst, l->size, dst);
     }
     t->host_flags = UF_C;
-    if (bt_fate(t) == FLAGS_STORE)
+    if (bt_fate(t) == FLAGS_STORE) {
         bt_replace_carry(t);
-    else
+        t->exit_store = false;
+    } else {
         bt_flags_after(t, SHAPE_HOST);
+    }
 }
 
 /* Flags: all clear but ZF. The destination stays if the source is 0; 32 bits then keep their upper half. */
@@ -432,6 +434,7 @@ static void lower_scan(struct trans *t, const struct low *l)
         emit8(e, 14);
         emit_rm(e, 4, 0x89, H_CX, VCPU_AT(cc));
         t->n_pending = 0;
+        t->exit_store = false;
     }
     bt_define(t, u->dst, 8, H_AX);
     t->host_flags = 0;
@@ -575,6 +578,7 @@ static void product_flags(struct trans *t, unsigned low, unsigned size)
     emit_rm(e, 4, 0x89, H_AX, VCPU_AT(cc));
     t->host_flags = 0;
     t->n_pending = 0;
+    t->exit_store = false;
 }
 
 static void lower_product(struct trans *t, const struct low *l, int src)

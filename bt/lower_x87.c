@@ -112,7 +112,7 @@ u32 bt_x87_note(struct trans *t)
         return 0;
     ip = b->rip + u->rip_off;
     if (!t->note.id) {
-        t->note.id = ++t->bt->n_notes;
+        t->note.id = ++t->bt->now.n_notes;
         t->bt->notes[t->note.id] = (struct bt_note){
             .ip = mode == CODE_64   ? ip
                   : mode == CODE_32 ? (u32)ip

@@ -136,7 +136,7 @@ static int linear(struct trans *t)
 u32 bt_point(struct trans *t, unsigned size, unsigned access)
 {
     struct bt *bt = t->bt;
-    struct bt_point *pt = &bt->points[bt->n_points];
+    struct bt_point *pt = &bt->points[bt->now.n_points];
 
     *pt = (struct bt_point){.b = t->b,
                             .uop = (u16)(t->u - t->b->u),
@@ -149,7 +149,7 @@ u32 bt_point(struct trans *t, unsigned size, unsigned access)
     memcpy(pt->pending, t->pending, sizeof(pt->pending));
     if (access)
         pt->resume = (u32)(t->e.p - bt->write);
-    return bt->n_points++;
+    return bt->now.n_points++;
 }
 
 void bt_slow_if(struct trans *t, int cond, u32 point)
@@ -228,8 +228,8 @@ static bool moves_in_steps(const struct trans *t, unsigned g)
 /* Is the present access, by these registers, one of a loop that stays in its page for a while? */
 static bool deserves_site(const struct trans *t, unsigned base, unsigned index)
 {
-    return t->loops && t->bt->n_sites < BT_SITES && t->n_missed < BT_SEQ_MAX &&
-           (base == UREG_ZERO || moves_in_steps(t, base)) &&
+    return t->loops && bt_fits(t->bt, t->bt->now.n_sites, 0, BT_SITES) &&
+           t->n_missed < BT_SEQ_MAX && (base == UREG_ZERO || moves_in_steps(t, base)) &&
            (index == UREG_ZERO || moves_in_steps(t, index));
 }
 
@@ -247,7 +247,7 @@ static struct host_mem access_at_site(struct trans *t, int reg, unsigned size, u
                                       u32 point)
 {
     struct emitter *e = &t->e;
-    unsigned site = t->bt->n_sites++;
+    unsigned site = t->bt->now.n_sites++;
 
     emit_rr(e, 8, 0x8b, H_DX, (unsigned)reg);
     emit_rm(e, 8, 0x2b, H_DX, site_at(site, SITE(tag)));

@@ -11,6 +11,7 @@
 /* What the vCPUs of a machine share with the board. All callbacks: vCPU's thread. */
 struct vcpu_env {
     void *machine;
+    struct code_cache *code; /* made by the first vCPU, gone with the last (cpu/code_cache.h) */
     struct io_space *io;
     _Atomic bool stop;   /* everybody leaves at the next boundary */
     _Atomic bool flush;  /* write out journal buffers at the next boundary */

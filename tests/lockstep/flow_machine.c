@@ -4,7 +4,7 @@
  * interpreter it runs is as simple as can be.
  */
 #include "cpu/address.h"
-#include "cpu/block.h"
+#include "cpu/code_cache.h"
 #include "cpu/deliver.h"
 #include "cpu/events.h"
 #include "cpu/exec.h"
@@ -202,7 +202,12 @@ void flow_machine_start(struct flow_machine *m, const struct flow_program *p, co
     v->p.position = 0;
     participant_set_budget(&v->p, 0, 0);
     v->single = v->need_single = v->shadow = v->shadow_ss = false;
+    v->sti_at = ~(u64)0;
     v->blk = NULL;
+    for (unsigned i = 0; i < FLOW_END >> 12; i++) {
+        v->code->shared->pages[i].fine = false;
+        v->code->shared->pages[i].heat = 0;
+    }
 }
 
 void flow_machine_write(struct flow_machine *m, u32 gpa, const u8 *bytes, unsigned n)
@@ -220,7 +225,7 @@ void flow_machine_write(struct flow_machine *m, u32 gpa, const u8 *bytes, unsign
 static void run_blocks(struct vcpu *v)
 {
     bool first = false;
-    struct block *b = block_find(v, vcpu_run_key(v), &first);
+    struct block *b = code_cache_find(v, vcpu_run_key(v), &first);
 
     while (!first && vcpu_charge(v, b)) {
         v->blk = b;
@@ -228,7 +233,7 @@ static void run_blocks(struct vcpu *v)
         v->blk = NULL;
         if ((v->taken >= 2 && vcpu_must_look(v)) || vcpu_is_due(v))
             return;
-        b = block_find(v, vcpu_run_key(v), &first);
+        b = code_cache_find(v, vcpu_run_key(v), &first);
     }
     vcpu_stop_blocks(v, b, first);
 }
@@ -240,7 +245,7 @@ static void run_one(struct vcpu *v)
 
     mmu_fetch_abandon(&v->mmu);
     v->mmu.careful = v->careful = true;
-    b = block_find(v, vcpu_run_key(v) | KEY_STEP, &first);
+    b = code_cache_find(v, vcpu_run_key(v) | KEY_STEP, &first);
     v->p.budget.left--;
     v->blk = b;
     v->shadow = v->shadow_ss = false;
@@ -303,7 +308,9 @@ void flow_machine_run(struct flow_machine *m, u64 n)
         if (now >= end)
             break;
         participant_set_budget(&v->p, now, end - now);
+        code_cache_begin(v);
         execute(m);
+        code_cache_end(v);
         m->insns += participant_icount(&v->p) - now;
         if (v->need_single) {
             v->need_single = false;
