@@ -165,6 +165,7 @@ static unsigned parts_of(const struct uop *u, const struct low *l)
     case LOW_CWD: return 0;
     case LOW_NONE:
     case LOW_SSE:
+    case LOW_MMX:
     case LOW_HELPER:
     case LOW_LEAVES: return P_RAW;
     default: return parts_of_form(l);

@@ -68,6 +68,7 @@ u32 bt_defines(const struct uop *u)
     case LOW_LOCK: return 0;
     case LOW_SSE: return bt_sse_writes_gpr(l) ? (u32)BIT(u->dst) : 0;
     case LOW_X87: return u->op == UOP_X87_FNSTSW_AX ? BIT(R_AX) : 0;
+    case LOW_MMX: return bt_mmx_defines(u);
     default: return ~0u;
     }
 }

@@ -61,6 +61,7 @@ enum low_kind {
     LOW_END,
     LOW_SSE,
     LOW_X87,
+    LOW_MMX,
     LOW_HELPER, /* UOP_CALL: the helper is called directly */
     LOW_LEAVES, /* no lowering, and the block ends in it */
 };
@@ -86,8 +87,8 @@ struct low {
     u8 size;      /* bytes */
     u8 from;      /* bytes of the source of a widening move; LOW_X87: of the memory operand */
     bool flags;   /* this twin writes flags */
-    u32 host;     /* LOW_SSE: the host's opcode */
-    u8 sse;       /* LOW_SSE: enum sse_shape */
+    u32 host;     /* LOW_SSE, LOW_MMX: the host's opcode */
+    u8 sse;       /* LOW_SSE: enum sse_shape; LOW_MMX: enum mmx_shape */
     bool aligned; /* LOW_SSE: the memory operand has to be */
 };
 
@@ -308,6 +309,7 @@ static inline unsigned bt_jump_index(u64 rip)
 void bt_low_init(void);
 void bt_low_init_sse(void);
 void bt_low_init_x87(void);
+void bt_low_init_mmx(void);
 /* Fill pair[0] with a copy of u that is executed alone: its neighbour returns. Returns pair. */
 const struct uop *bt_alone(struct uop *pair, const struct uop *u);
 /* Is there a lowering for just this one? */
@@ -396,6 +398,8 @@ bool bt_sse_writes_gpr(const struct low *l);
 /* lower_x87.c */
 bool bt_lower_x87(struct trans *t, const struct low *l);
 bool bt_x87_is_lowered(const struct uop *u);
+/* Have the guest's x87 state in the host's unit. */
+void bt_need_x87(struct trans *t);
 /* The number of the last x87 instruction's note, if nothing says yet which that is; else 0. */
 u32 bt_x87_note(struct trans *t);
 /* Before the block is left or C is called: have the note in vcpu->t. Touches no flags. */
@@ -404,6 +408,12 @@ void bt_x87_recover(struct vcpu *v, const struct bt_point *pt);
 /* Stubs: save_x87, if it is live, and reload_x87, if it has been; both clobber RAX, RCX, RDX. load_x87 is as load_xmm. */
 void bt_make_x87(struct bt *bt, struct emitter *e);
 void bt_make_load_x87(struct bt *bt, struct emitter *e);
+
+/* lower_mmx.c */
+bool bt_lower_mmx(struct trans *t, const struct low *l);
+bool bt_mmx_is_lowered(const struct uop *u);
+/* General registers written, as a mask. */
+u32 bt_mmx_defines(const struct uop *u);
 
 /* lower_sys.c: what bt_is_lowered() does not know of, since flags are as for a call. */
 bool bt_lower_sys(struct trans *t);

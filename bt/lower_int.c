@@ -74,6 +74,7 @@ bool bt_is_lowered(const struct uop *u)
     case LOW_JMP:
     case LOW_SSE: return true;
     case LOW_X87: return bt_x87_is_lowered(u);
+    case LOW_MMX: return bt_mmx_is_lowered(u);
     case LOW_SET:
     case LOW_UNARY: return !(high && !has_memory(l));
     default: return true;
