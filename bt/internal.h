@@ -57,6 +57,8 @@ enum low_kind {
     LOW_LEA,
     LOW_BSWAP,
     LOW_NOP,
+    LOW_CARRY,     /* CLC, STC, CMC */
+    LOW_DIRECTION, /* CLD, STD */
     LOW_CWD,
     LOW_END,
     LOW_SSE,
@@ -97,6 +99,7 @@ extern struct low bt_low[UOP_COUNT];
 /* Order of the families' operations (uops_families.h). */
 enum { OP_ADD, OP_OR, OP_ADC, OP_SBB, OP_AND, OP_SUB, OP_XOR, OP_CMP, OP_TEST };
 enum { OP_INC, OP_DEC, OP_NEG, OP_NOT };
+enum { CARRY_CLEAR, CARRY_SET, CARRY_TURN };
 enum { OP_ROL, OP_ROR, OP_RCL, OP_RCR, OP_SHL, OP_SHR, OP_SAR };
 
 /* ---- Places where translated code can be left ---------------------------------------------------------------------- */
@@ -365,6 +368,10 @@ struct host_mem bt_access_aligned(struct trans *t, unsigned size, unsigned acces
 void bt_emit_missed(struct trans *t);
 struct host_mem bt_access_at(struct trans *t, int reg, unsigned size, unsigned access, u32 point);
 bool bt_can_address(const struct uop *u);
+/* The width of the arithmetic that gives the offset of the operand; then its segment's base is added to the offset in RCX,
+ * if it has one, for an operand of `size` bytes. Clobbers RAX. */
+unsigned bt_offset_size(const struct uop *u);
+void bt_add_segment(struct trans *t, unsigned size);
 /* The offset part alone, into `to` (LEA); 8 bytes. */
 void bt_offset(struct trans *t, const struct uop *u, unsigned to, unsigned size);
 
@@ -392,8 +399,26 @@ void bt_exit_direct(struct trans *t, u64 rip);
 /* A push of `size` bytes: the checked operand (in RAX, RCX); RDX is free. Then RCX becomes the stack pointer. */
 struct host_mem bt_push_place(struct trans *t, unsigned size, bool fill);
 void bt_set_sp(struct trans *t, unsigned size);
-/* Does it write a general register? */
-bool bt_sse_writes_gpr(const struct low *l);
+/* General registers written, as a mask. */
+u32 bt_sse_defines(const struct uop *u);
+
+/* lower_shift.c, lower_bits.c */
+bool bt_shift_is_lowered(const struct uop *u, const struct low *l);
+bool bt_lower_shift(struct trans *t, const struct low *l);
+void bt_lower_double_shift(struct trans *t, const struct low *l);
+/* Is it a shift by CL? */
+static inline bool bt_is_by_cl(const struct low *l)
+{
+    return (l->kind == LOW_SHIFT || l->kind == LOW_DSHIFT) &&
+           (l->form == FORM_RC || l->form == FORM_MC);
+}
+bool bt_bits_is_lowered(const struct low *l);
+void bt_lower_bit(struct trans *t, const struct low *l);
+/* LOCK BTS, BTR, BTC: op 1, 2, 3. */
+void bt_lower_locked_bit(struct trans *t, const struct low *l, unsigned op);
+void bt_lower_bits(struct trans *t, const struct low *l);
+/* CRC32, a helper to the interpreter. */
+void bt_lower_crc32(struct trans *t, bool memory);
 
 /* lower_x87.c */
 bool bt_lower_x87(struct trans *t, const struct low *l);
@@ -414,6 +439,10 @@ bool bt_lower_mmx(struct trans *t, const struct low *l);
 bool bt_mmx_is_lowered(const struct uop *u);
 /* General registers written, as a mask. */
 u32 bt_mmx_defines(const struct uop *u);
+
+/* lower_string.c: UOP_STRING, UOP_REP_STRING; false: not lowered. */
+bool bt_lower_string(struct trans *t);
+bool bt_lower_rep_string(struct trans *t);
 
 /* lower_sys.c: what bt_is_lowered() does not know of, since flags are as for a call. */
 bool bt_lower_sys(struct trans *t);

@@ -80,6 +80,11 @@ void vcpu_pause(struct vcpu *v)
         participant_kick(&v->p);
 }
 
+const _Atomic u32 *vcpu_pause_looks(const struct vcpu *v)
+{
+    return v->p.dir && !v->env->turn ? &v->p.dir->sched.waiting : NULL;
+}
+
 /* ---- Escapes -------------------------------------------------------------------------------------------------------- */
 
 /* Back to before the instruction of v->cur. */
