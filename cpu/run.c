@@ -297,7 +297,7 @@ static enum escape execute(struct vcpu *v)
     if (why == ESCAPE_NONE) {
         if (v->single || v->shadow || (v->key & KEY_STEP) || v->env->step)
             run_one(v);
-        else if (v->t.run && !v->check)
+        else if (v->t.run)
             run_engine(v);
         else
             run_blocks(v);
