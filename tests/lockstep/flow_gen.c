@@ -144,8 +144,9 @@ static void make_flags(struct maker *m, unsigned n)
 /* What faults, always or sometimes, in FLOW_PAD bytes; before it flags that somebody may want afterwards. */
 static void make_fault(struct maker *m)
 {
-    static const u32 places[] = {FLOW_MISSING + 8, FLOW_READ_ONLY + 16, FLOW_MISSING - 2,
-                                 FLOW_READ_ONLY - 3, FLOW_PML4};
+    static const u32 places[] = {FLOW_MISSING + 8,   FLOW_READ_ONLY + 16, FLOW_MISSING - 2,
+                                 FLOW_READ_ONLY - 3, FLOW_PML4,           FLOW_USER + 24,
+                                 FLOW_USER + 32};
     static const u8 ops[] = {0x8b, 0x89, 0x01, 0x03, 0x3b, 0x87, 0x39, 0x11};
     unsigned kind = pick(m, 8), from;
     u8 before[64];
@@ -338,8 +339,11 @@ static void make_system(struct maker *m)
     switch (pick(m, 6)) {
     case 0:
     case 1:
-        if (!m->user)
-            BYTES(&m->g, 0x0f, 0x01, (u8)(0xca + pick(m, 2))); /* CLAC, STAC */
+        if (!m->user) /* CLAC, STAC, and an access that depends on it */
+            BYTES(&m->g, 0x0f, 0x01, (u8)(0xca + pick(m, 2)));
+        byte(&m->g, pick(m, 2) ? 0x8b : 0x01);
+        absolute(m, pick(m, 4), FLOW_USER + 4 * pick(m, 16));
+        BYTES(&m->g, 0x90, 0x90); /* FLOW_PAD bytes at least */
         break;
     case 2:
         if (!m->user)

@@ -184,6 +184,14 @@ static void set_registers(struct vcpu *v, const struct flow_program *p)
     v->rip = p->node[0].at;
 }
 
+/* SMAP has something to forbid. */
+static void keep_from_user(u8 *ram)
+{
+    for (u64 page = 1; page < (FLOW_ALIAS + FLOW_CODE_END) >> 12; page++)
+        if (page != FLOW_USER >> 12)
+            ram[FLOW_PT + page * 8] &= (u8)~4;
+}
+
 void flow_machine_start(struct flow_machine *m, const struct flow_program *p, const u8 *image)
 {
     struct vcpu *v = m->v;
@@ -196,6 +204,10 @@ void flow_machine_start(struct flow_machine *m, const struct flow_program *p, co
     v->cr0 = CR0_PE | CR0_MP | CR0_NE | CR0_WP | CR0_PG | CR0_ET;
     v->cr3 = FLOW_PML4;
     v->cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE;
+    if (!p->user) {
+        keep_from_user(m->bare.mem.ram);
+        v->cr4 |= CR4_SMAP;
+    }
     v->efer = EFER_LME | EFER_LMA | EFER_NXE;
     set_segments(v, p);
     set_registers(v, p);
