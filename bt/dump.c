@@ -162,9 +162,12 @@ static unsigned parts_of(const struct uop *u, const struct low *l)
     case LOW_RET: return u->imm ? P_IMM : 0;
     case LOW_LEAVE:
     case LOW_NOP:
+    case LOW_CARRY:
+    case LOW_DIRECTION:
     case LOW_CWD: return 0;
     case LOW_NONE:
     case LOW_SSE:
+    case LOW_MMX:
     case LOW_HELPER:
     case LOW_LEAVES: return P_RAW;
     default: return parts_of_form(l);

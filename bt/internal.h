@@ -58,10 +58,13 @@ enum low_kind {
     LOW_LEA,
     LOW_BSWAP,
     LOW_NOP,
+    LOW_CARRY,     /* CLC, STC, CMC */
+    LOW_DIRECTION, /* CLD, STD */
     LOW_CWD,
     LOW_END,
     LOW_SSE,
     LOW_X87,
+    LOW_MMX,
     LOW_HELPER, /* UOP_CALL: the helper is called directly */
     LOW_LEAVES, /* no lowering, and the block ends in it */
 };
@@ -87,8 +90,8 @@ struct low {
     u8 size;      /* bytes */
     u8 from;      /* bytes of the source of a widening move; LOW_X87: of the memory operand */
     bool flags;   /* this twin writes flags */
-    u32 host;     /* LOW_SSE: the host's opcode */
-    u8 sse;       /* LOW_SSE: enum sse_shape */
+    u32 host;     /* LOW_SSE, LOW_MMX: the host's opcode */
+    u8 sse;       /* LOW_SSE: enum sse_shape; LOW_MMX: enum mmx_shape */
     bool aligned; /* LOW_SSE: the memory operand has to be */
 };
 
@@ -97,6 +100,7 @@ extern struct low bt_low[UOP_COUNT];
 /* Order of the families' operations (uops_families.h). */
 enum { OP_ADD, OP_OR, OP_ADC, OP_SBB, OP_AND, OP_SUB, OP_XOR, OP_CMP, OP_TEST };
 enum { OP_INC, OP_DEC, OP_NEG, OP_NOT };
+enum { CARRY_CLEAR, CARRY_SET, CARRY_TURN };
 enum { OP_ROL, OP_ROR, OP_RCL, OP_RCR, OP_SHL, OP_SHR, OP_SAR };
 
 /* ---- Places where translated code can be left ---------------------------------------------------------------------- */
@@ -349,6 +353,7 @@ static inline unsigned bt_jump_index(u64 rip)
 void bt_low_init(void);
 void bt_low_init_sse(void);
 void bt_low_init_x87(void);
+void bt_low_init_mmx(void);
 /* Fill pair[0] with a copy of u that is executed alone: its neighbour returns. Returns pair. */
 const struct uop *bt_alone(struct uop *pair, const struct uop *u);
 /* Is there a lowering for just this one? */
@@ -385,6 +390,13 @@ enum flag_shape {
 };
 void bt_flags_after(struct trans *t, enum flag_shape shape);
 void bt_flags_store(struct trans *t, enum flag_shape shape);
+/* All of them are in vcpu->cc: nothing is put off, nothing of EFLAGS counts. */
+static inline void bt_flags_are_stored(struct trans *t)
+{
+    t->host_flags = 0;
+    t->n_pending = 0;
+    t->exit_store = false;
+}
 enum flag_fate bt_fate(const struct trans *t);
 /* Emit a test of a condition; returns the host's condition code that then tells it. */
 unsigned bt_condition(struct trans *t, unsigned cond);
@@ -404,6 +416,10 @@ struct host_mem bt_access_aligned(struct trans *t, unsigned size, unsigned acces
 void bt_emit_missed(struct trans *t);
 struct host_mem bt_access_at(struct trans *t, int reg, unsigned size, unsigned access, u32 point);
 bool bt_can_address(const struct uop *u);
+/* The width of the arithmetic that gives the offset of the operand; then its segment's base is added to the offset in RCX,
+ * if it has one, for an operand of `size` bytes. Clobbers RAX. */
+unsigned bt_offset_size(const struct uop *u);
+void bt_add_segment(struct trans *t, unsigned size);
 /* The offset part alone, into `to` (LEA); 8 bytes. */
 void bt_offset(struct trans *t, const struct uop *u, unsigned to, unsigned size);
 
@@ -431,12 +447,32 @@ void bt_exit_direct(struct trans *t, u64 rip);
 /* A push of `size` bytes: the checked operand (in RAX, RCX); RDX is free. Then RCX becomes the stack pointer. */
 struct host_mem bt_push_place(struct trans *t, unsigned size, bool fill);
 void bt_set_sp(struct trans *t, unsigned size);
-/* Does it write a general register? */
-bool bt_sse_writes_gpr(const struct low *l);
+/* General registers written, as a mask. */
+u32 bt_sse_defines(const struct uop *u);
+
+/* lower_shift.c, lower_bits.c */
+bool bt_shift_is_lowered(const struct uop *u, const struct low *l);
+bool bt_lower_shift(struct trans *t, const struct low *l);
+void bt_lower_double_shift(struct trans *t, const struct low *l);
+/* Is it a shift by CL? */
+static inline bool bt_is_by_cl(const struct low *l)
+{
+    return (l->kind == LOW_SHIFT || l->kind == LOW_DSHIFT) &&
+           (l->form == FORM_RC || l->form == FORM_MC);
+}
+bool bt_bits_is_lowered(const struct low *l);
+void bt_lower_bit(struct trans *t, const struct low *l);
+/* LOCK BTS, BTR, BTC: op 1, 2, 3. */
+void bt_lower_locked_bit(struct trans *t, const struct low *l, unsigned op);
+void bt_lower_bits(struct trans *t, const struct low *l);
+/* CRC32, a helper to the interpreter. */
+void bt_lower_crc32(struct trans *t, bool memory);
 
 /* lower_x87.c */
 bool bt_lower_x87(struct trans *t, const struct low *l);
 bool bt_x87_is_lowered(const struct uop *u);
+/* Have the guest's x87 state in the host's unit. */
+void bt_need_x87(struct trans *t);
 /* The number of the last x87 instruction's note, if nothing says yet which that is; else 0. */
 u32 bt_x87_note(struct trans *t);
 /* Before the block is left or C is called: have the note in vcpu->t. Touches no flags. */
@@ -445,6 +481,16 @@ void bt_x87_recover(struct vcpu *v, const struct bt_point *pt);
 /* Stubs: save_x87, if it is live, and reload_x87, if it has been; both clobber RAX, RCX, RDX. load_x87 is as load_xmm. */
 void bt_make_x87(struct bt *bt, struct emitter *e);
 void bt_make_load_x87(struct bt *bt, struct emitter *e);
+
+/* lower_mmx.c */
+bool bt_lower_mmx(struct trans *t, const struct low *l);
+bool bt_mmx_is_lowered(const struct uop *u);
+/* General registers written, as a mask. */
+u32 bt_mmx_defines(const struct uop *u);
+
+/* lower_string.c: UOP_STRING, UOP_REP_STRING; false: not lowered. */
+bool bt_lower_string(struct trans *t);
+bool bt_lower_rep_string(struct trans *t);
 
 /* lower_sys.c: what bt_is_lowered() does not know of, since flags are as for a call. */
 bool bt_lower_sys(struct trans *t);

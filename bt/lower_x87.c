@@ -180,7 +180,7 @@ static void store_dp(struct trans *t, struct host_mem m)
 
 /* ---- Emission -------------------------------------------------------------------------------------------------------- */
 
-static void need_x87(struct trans *t)
+void bt_need_x87(struct trans *t)
 {
     if (!t->x87)
         bt_need_live(t, VCPU_AT(t.x87_live), t->bt->load_x87);
@@ -306,7 +306,7 @@ bool bt_lower_x87(struct trans *t, const struct low *l)
         lower_stcw(t);
         return true;
     }
-    need_x87(t);
+    bt_need_x87(t);
     switch ((enum x87_shape)l->op) {
     case X87_REG:
     case X87_EFLAGS: emit_same(t); break;

@@ -80,6 +80,11 @@ void vcpu_pause(struct vcpu *v)
         participant_kick(&v->p);
 }
 
+const _Atomic u32 *vcpu_pause_looks(const struct vcpu *v)
+{
+    return v->p.dir && !v->env->turn ? &v->p.dir->sched.waiting : NULL;
+}
+
 /* ---- Escapes -------------------------------------------------------------------------------------------------------- */
 
 /* Back to before the instruction of v->cur. */
@@ -273,7 +278,7 @@ static enum escape execute_blocks(struct vcpu *v)
     if (why == ESCAPE_NONE) {
         if (v->single || v->shadow || (v->key & KEY_STEP) || v->env->step)
             run_one(v);
-        else if (v->t.run && !v->check)
+        else if (v->t.run)
             run_engine(v);
         else
             run_blocks(v);

@@ -155,6 +155,10 @@ static void set_segments(struct vcpu *v, const struct flow_program *p)
 
     for (unsigned i = 0; i < SEG_COUNT; i++)
         v->seg[i] = segment(p->user ? 0x23 : 0x10, 0x13, dpl, false);
+    /* One that 32-bit code has looked at each time, and one that is the interpreter's there. */
+    v->seg[SEG_FS].base = 0x38;
+    v->seg[SEG_GS].base = 0x10;
+    v->seg[SEG_GS].limit = 0x7fffffff;
     v->seg[SEG_CS] = segment(code[p->code32][p->user], 0x1b, dpl, !p->code32);
     v->seg[SEG_TR] = (struct segreg){
         .sel = 0x38, .usable = true, .type = 11, .p = true, .base = FLOW_TSS, .limit = 0x67};
@@ -180,6 +184,14 @@ static void set_registers(struct vcpu *v, const struct flow_program *p)
     v->rip = p->node[0].at;
 }
 
+/* SMAP has something to forbid. */
+static void keep_from_user(u8 *ram)
+{
+    for (u64 page = 1; page < (FLOW_ALIAS + FLOW_CODE_END) >> 12; page++)
+        if (page != FLOW_USER >> 12)
+            ram[FLOW_PT + page * 8] &= (u8)~4;
+}
+
 void flow_machine_start(struct flow_machine *m, const struct flow_program *p, const u8 *image)
 {
     struct vcpu *v = m->v;
@@ -191,7 +203,11 @@ void flow_machine_start(struct flow_machine *m, const struct flow_program *p, co
     v->p.drop(&v->p, ~(u64)0, DROP_ALL);
     v->cr0 = CR0_PE | CR0_MP | CR0_NE | CR0_WP | CR0_PG | CR0_ET;
     v->cr3 = FLOW_PML4;
-    v->cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT;
+    v->cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE;
+    if (!p->user) {
+        keep_from_user(m->bare.mem.ram);
+        v->cr4 |= CR4_SMAP;
+    }
     v->efer = EFER_LME | EFER_LMA | EFER_NXE;
     set_segments(v, p);
     set_registers(v, p);
