@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lowering of bit manipulation on general registers: BMI1, BMI2, TZCNT, LZCNT, POPCNT, MOVBE and the carries of ADX.
+ * Lowering of bit manipulation on general registers: BMI1, BMI2, TZCNT, LZCNT, MOVBE and the carries of ADX.
  *
  * Each is the host's own instruction, if the host has it; if not, the table has no row and the interpreter's routine is called. A
  * memory operand is loaded first, so that only register forms are encoded here. Flags that the manual leaves undefined are 0
@@ -13,7 +13,7 @@
 enum { BMI_ANDN, BMI_BEXTR, BMI_BLSI, BMI_BLSMSK, BMI_BLSR, BMI_BZHI };
 enum { BMI_MULX = 16, BMI_PDEP, BMI_PEXT, BMI_RORX, BMI_SARX, BMI_SHLX, BMI_SHRX };
 enum { ADX_ADCX, ADX_ADOX };
-enum { COUNT_TZCNT = 2, COUNT_LZCNT, COUNT_POPCNT };
+enum { COUNT_TZCNT = 2, COUNT_LZCNT };
 
 /* ---- What the host has ---------------------------------------------------------------------------------------------- */
 
@@ -60,8 +60,6 @@ void bt_low_init_bmi(void)
     }
     if (__builtin_cpu_supports("lzcnt"))
         set_count(UOP_LZCNT_R32, UOP_LZCNT_M32, COUNT_LZCNT);
-    if (__builtin_cpu_supports("popcnt"))
-        set_count(UOP_POPCNT_R32, UOP_POPCNT_M32, COUNT_POPCNT);
     for (unsigned i = 0; i < 4; i++) {
         struct low l = {.kind = LOW_ADX,
                         .form = i < 2 ? FORM_R : FORM_M,
@@ -162,11 +160,9 @@ static void lower_bmi(struct trans *t, const struct low *l)
         t->host_flags = 0;
 }
 
-/* POPCNT clears all flags but ZF on the host, too. */
 static void lower_count(struct trans *t, const struct low *l)
 {
-    static const u32 opcode[] = {
-        [COUNT_TZCNT] = 0x0fbc, [COUNT_LZCNT] = 0x0fbd, [COUNT_POPCNT] = 0x0fb8};
+    static const u32 opcode[] = {[COUNT_TZCNT] = 0x0fbc, [COUNT_LZCNT] = 0x0fbd};
     const struct uop *u = t->u;
     int home = bt_home[u->dst];
     unsigned src = source(t, l);
@@ -175,7 +171,7 @@ static void lower_count(struct trans *t, const struct low *l)
             home >= 0 ? (unsigned)home : H_DX, src);
     if (home < 0)
         bt_define(t, u->dst, l->size, H_DX);
-    bt_flags_after(t, l->op == COUNT_POPCNT ? SHAPE_HOST : SHAPE_COUNT);
+    bt_flags_after(t, SHAPE_COUNT);
 }
 
 /* OF alone changes in vcpu->cc, to the host's CF. */

@@ -42,7 +42,8 @@ u64 cpuid_xcr0(const struct cpu_model *m)
 {
     if (!cpu_has(m, FEAT_XSAVE))
         return 0;
-    return XCR0_X87 | XCR0_SSE | (cpu_has(m, FEAT_AVX) ? XCR0_AVX : 0);
+    return XCR0_X87 | XCR0_SSE | (cpu_has(m, FEAT_AVX) ? XCR0_AVX : 0) |
+           (cpu_has(m, FEAT_PKU) ? XCR0_PKRU : 0);
 }
 
 unsigned cpuid_xsave_size(u64 components, bool compacted)

@@ -22,6 +22,15 @@ enum { XSAVE_AVX = 576, XSAVE_AVX_SIZE = 256, XSAVE_PKRU = 2432, XSAVE_PKRU_SIZE
  * no errata and no mitigations beyond the generic. */
 #define CPUID_SIGNATURE 0x00200f31u
 
+/* May a register hold a as a base or an entry point? That goes by what the processor can do, not by the present mode (SDM vol. 3
+ * §4.5.1's note on canonicality). */
+static inline bool vcpu_can_hold(const struct vcpu *v, gla_t a)
+{
+    unsigned above = 64 - cpuid_linear_bits(v->model);
+
+    return (u64)((i64)(a << above) >> above) == a;
+}
+
 struct cpuid_regs {
     u32 eax, ebx, ecx, edx;
 };

@@ -17,6 +17,8 @@ void lift_mmx(struct lift_state *l, const struct insn_row *row);
 void lift_maskmovq(struct lift_state *l, const struct insn_row *row);
 void lift_xsetbv(struct lift_state *l, const struct insn_row *row);
 void op_xsetbv(struct vcpu *v, const struct uop *u);
+void lift_xrstor(struct lift_state *l, const struct insn_row *row);
+void op_xrstor(struct vcpu *v, const struct uop *u);
 
 static struct uop *emit(struct lift_state *l, const struct insn_row *row)
 {
@@ -79,4 +81,9 @@ void lift_maskmovq(struct lift_state *l, const struct insn_row *row)
 void lift_xsetbv(struct lift_state *l, const struct insn_row *row)
 {
     lift_call_exit(l, row, op_xsetbv);
+}
+
+void lift_xrstor(struct lift_state *l, const struct insn_row *row)
+{
+    lift_call_exit(l, row, op_xrstor);
 }

@@ -16,7 +16,7 @@
 #include "cpu/uops.h"
 #include "cpu/x87.h"
 
-enum { AREA_X = 576, AREA_HEADER = 512, AREA_MAX = XSAVE_PKRU + 8 };
+enum { AREA_X = 576, AREA_HEADER = 512 };
 #define COMPACTED (1ull << 63)
 
 /* --- Components ------------------------------------------------------------------------------- */
@@ -51,7 +51,7 @@ static bool avx_in_use(const struct vcpu *v)
 static u64 in_use(const struct vcpu *v)
 {
     return (x87_in_use(v) ? XCR0_X87 : 0) | (sse_in_use(v) ? XCR0_SSE : 0) |
-           (avx_in_use(v) ? XCR0_AVX : 0);
+           (avx_in_use(v) ? XCR0_AVX : 0) | (v->pkru ? XCR0_PKRU : 0);
 }
 
 /* Where component `which` (AVX and above) lies in an area with the components of `layout`; 0 for the standard format. */
@@ -85,6 +85,8 @@ static gla_t begin_area(struct vcpu *v, const struct uop *u, u64 which, u64 layo
 
     if (which & XCR0_AVX)
         mmu_probe(&v->mmu, a + component_offset(XCR0_AVX, layout), XSAVE_AVX_SIZE, access, u);
+    if (which & XCR0_PKRU)
+        mmu_probe(&v->mmu, a + component_offset(XCR0_PKRU, layout), XSAVE_PKRU_SIZE, access, u);
     return a;
 }
 
@@ -93,6 +95,8 @@ static void write_extended(struct vcpu *v, const struct uop *u, gla_t a, u64 whi
     if (which & XCR0_AVX)
         mmu_write_bytes(&v->mmu, a + component_offset(XCR0_AVX, layout), v->fpu.ymmh,
                         16 * fx_registers(v), u);
+    if (which & XCR0_PKRU)
+        mmu_write(&v->mmu, a + component_offset(XCR0_PKRU, layout), 8, v->pkru, u);
 }
 
 static void xsave(struct vcpu *v, const struct uop *u, bool skip_initial)
@@ -182,10 +186,11 @@ static u64 check_header(struct vcpu *v, const u8 *header)
     return compacted ? components | COMPACTED : 0;
 }
 
-void uop_xrstor(struct vcpu *v, const struct uop *u)
+/* Ends its block: PKRU decides about the next access. */
+void op_xrstor(struct vcpu *v, const struct uop *u)
 {
-    u8 image[AREA_MAX];
-    u64 rfbm = begin_x(v, u), xstate_bv, layout, present;
+    u8 image[AREA_X + XSAVE_AVX_SIZE];
+    u64 rfbm = begin_x(v, u), xstate_bv, layout, present, pkru = 0;
     gla_t a = begin_area(v, u, 0, 0, MMU_READ);
     bool with_mxcsr;
     u32 mxcsr;
@@ -198,6 +203,8 @@ void uop_xrstor(struct vcpu *v, const struct uop *u)
     if (present & XCR0_AVX)
         mmu_read_bytes(&v->mmu, a + component_offset(XCR0_AVX, layout), image + AREA_X,
                        XSAVE_AVX_SIZE, u);
+    if (present & XCR0_PKRU)
+        pkru = mmu_read(&v->mmu, a + component_offset(XCR0_PKRU, layout), 8, u);
 
     mxcsr = load_le32(image + OFF_MXCSR);
     with_mxcsr = layout ? rfbm & XCR0_SSE : rfbm & (XCR0_SSE | XCR0_AVX);
@@ -214,7 +221,8 @@ void uop_xrstor(struct vcpu *v, const struct uop *u)
         restore_vectors(v->fpu.ymmh, image + AREA_X, present & XCR0_AVX, 16 * fx_registers(v));
     if (rfbm & XCR0_X87)
         restore_x87(v, image, present & XCR0_X87, u->osize == 8);
-    uop_next(v, u);
+    if (rfbm & XCR0_PKRU)
+        vcpu_set_pkru(v, (u32)pkru);
 }
 
 /* --- XCR0 ------------------------------------------------------------------------------------- */

@@ -77,11 +77,13 @@ enum {
     CR4_OSFXSR = 1 << 9,
     CR4_OSXMMEXCPT = 1 << 10,
     CR4_UMIP = 1 << 11,
+    CR4_LA57 = 1 << 12,
     CR4_FSGSBASE = 1 << 16,
     CR4_PCIDE = 1 << 17,
     CR4_OSXSAVE = 1 << 18,
     CR4_SMEP = 1 << 20,
     CR4_SMAP = 1 << 21,
+    CR4_PKE = 1 << 22,
 };
 enum { EFER_SCE = 1 << 0, EFER_LME = 1 << 8, EFER_LMA = 1 << 10, EFER_NXE = 1 << 11 };
 
@@ -162,7 +164,7 @@ enum cpu_activity { CPU_RUNNING, CPU_HALTED, CPU_WAIT_SIPI, CPU_SHUTDOWN, CPU_MW
 enum code_mode { CODE_16, CODE_32, CODE_64 };
 
 struct block;
-struct block_cache;
+struct code_view;
 struct lapic;
 struct cpu_model;
 struct desc_cache;
@@ -190,14 +192,15 @@ struct exception {
 
 #define BT_PAGES 512
 #define BT_JUMPS 8192
-#define BT_SITES 16384
+#define BT_SITES 32768
 
 /* Values of vcpu->t.xmm_live: lower halves; both. */
 enum { LIVE_XMM = 1, LIVE_YMM = 3 };
 
 /* What translated code keeps of its own (bt/). It is derived, all of it: nothing here is the guest's. */
 struct translated {
-    struct bt *bt;      /* NULL: blocks are interpreted */
+    struct bt *bt;      /* all vCPUs' (bt/internal.h); NULL: blocks are interpreted */
+    struct bt_own *own; /* this one's */
     u64 saved[4];       /* operands from which flags can be made again */
     const void *target; /* of an indirect call that is under way */
     u32 host_mxcsr;     /* C's */
@@ -226,8 +229,6 @@ struct translated {
     u32 sites[BT_SITES]; /* those that are not empty */
     u32 n_sites;
     void (*run)(struct vcpu *v);
-    void (*block_gone)(struct vcpu *v, struct block *b); /* it is not what memory holds any more */
-    void (*all_gone)(struct vcpu *v);                    /* all blocks are going to be forgotten */
 };
 
 struct vcpu {
@@ -242,6 +243,7 @@ struct vcpu {
     u64 cr0, cr2, cr3, cr4, cr8, efer;
     u64 dr[4], dr6, dr7;
     u64 xcr0;
+    u32 pkru; /* the MMU has a copy: set it by vcpu_set_pkru() */
     /* CR0.NE = 0 and an x87 fault is pending: raise FERR# (IRQ 13). May escape; called once for each time that the fault
      * becomes pending. NULL: nothing is connected. */
     void (*ferr)(struct vcpu *v);
@@ -262,8 +264,8 @@ struct vcpu {
     u32 block_max; /* instructions of a block, at most; 0: BLOCK_INSNS_MAX. Set before the vCPU runs */
     u8 cpl;
     u64 seen[4]; /* CR0, CR3, CR4, EFER as the MMU was last told (cpu/mode.c) */
-    u8 taken; /* how the block was left: 0 fallthrough (link[0]), 1 branch taken (link[1]), 2 no link */
-    bool shadow;    /* interrupt shadow: STI or MOV SS was the last instruction */
+    u8 taken;    /* how the block was left: 0 fallthrough, 1 direct branch taken, 2 anything else */
+    bool shadow; /* interrupt shadow: STI or MOV SS was the last instruction */
     bool shadow_ss; /* the shadow stems from MOV/POP SS: also holds #DB and NMI off */
     u64 sti_at; /* icount behind the last STI that set IF and did not set `shadow`: there it is in force (vcpu_settle_shadow()) */
     bool nmi_blocked; /* until IRET */
@@ -306,7 +308,7 @@ struct vcpu {
     struct vcpu_env *env;
     struct vcpu_check *check; /* debugging: cpu/check.c; NULL: off */
 
-    struct block_cache *blocks;
+    struct code_view *code;
     struct lapic *lapic;
     const struct cpu_model *model;
     struct desc_cache *desc;
@@ -332,6 +334,18 @@ static inline bool vcpu_is_v86(const struct vcpu *v)
 static inline bool vcpu_is_code64(const struct vcpu *v)
 {
     return (v->efer & EFER_LMA) && v->seg[SEG_CS].l;
+}
+
+/* Does a name a place in the present mode (48 or 57 bits)? */
+static inline bool vcpu_is_canonical(const struct vcpu *v, gla_t a)
+{
+    return mmu_is_canonical(&v->mmu, a);
+}
+
+static inline void vcpu_set_pkru(struct vcpu *v, u32 pkru)
+{
+    v->pkru = pkru;
+    mmu_set_pkru(&v->mmu, pkru);
 }
 
 /* Arithmetic flags between their two forms. */

@@ -35,6 +35,8 @@ static bool is_announced(const ZydisDecodedInstruction *z)
     case ZYDIS_ISA_EXT_BMI1:
     case ZYDIS_ISA_EXT_BMI2:
     case ZYDIS_ISA_EXT_CLFSH:
+    case ZYDIS_ISA_EXT_CLFLUSHOPT:
+    case ZYDIS_ISA_EXT_CLWB:
     case ZYDIS_ISA_EXT_INVPCID:
     case ZYDIS_ISA_EXT_LONGMODE:
     case ZYDIS_ISA_EXT_LZCNT:
@@ -42,6 +44,8 @@ static bool is_announced(const ZydisDecodedInstruction *z)
     case ZYDIS_ISA_EXT_MOVBE:
     case ZYDIS_ISA_EXT_PAUSE:
     case ZYDIS_ISA_EXT_PREFETCHWT1:
+    case ZYDIS_ISA_EXT_PKU:
+    case ZYDIS_ISA_EXT_RDPID:
     case ZYDIS_ISA_EXT_RDRAND:
     case ZYDIS_ISA_EXT_RDSEED:
     case ZYDIS_ISA_EXT_RDTSCP:
@@ -107,6 +111,9 @@ static enum form_expect asks_host(const ZydisDecodedInstruction *z)
     case ZYDIS_MNEMONIC_CPUID:
     case ZYDIS_MNEMONIC_RDTSC:
     case ZYDIS_MNEMONIC_RDTSCP:
+    case ZYDIS_MNEMONIC_RDPID:
+    case ZYDIS_MNEMONIC_RDPKRU:
+    case ZYDIS_MNEMONIC_WRPKRU:
     case ZYDIS_MNEMONIC_RDPMC:
     case ZYDIS_MNEMONIC_RDRAND:
     case ZYDIS_MNEMONIC_RDSEED:

@@ -8,6 +8,7 @@
 #include "tests/lib/flat.h"
 
 #include <cpuid.h>
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -152,6 +153,7 @@ cpu_features_t flat_host_features(void)
 static struct vcpu *vcpu;
 static struct physmem memory;
 static struct io_space io;
+static struct cpu_model model; /* for what is no instruction: the width of addresses */
 static const struct bt_options translator = {.size = 1 << 20};
 
 static __attribute__((noreturn)) void escape(void *owner, enum mmu_escape why)
@@ -189,6 +191,9 @@ bool flat_create(void)
     if (!vcpu)
         return false;
     memset(vcpu, 0, sizeof(*vcpu));
+    model = *cpu_model_find("max");
+    model.features &= flat_host_features();
+    vcpu->model = &model;
     vcpu->mmu.escape = escape;
     vcpu->mmu.locate = locate;
     vcpu->mmu.owner = vcpu;
@@ -240,6 +245,12 @@ static union {
     u8 room[sizeof(struct block) + BLOCK_UOPS_MAX * sizeof(struct uop)];
 } block;
 
+static void raise_too_long(struct vcpu *v, const struct uop *u)
+{
+    (void)u;
+    vcpu_raise_err(v, VEC_GP, 0);
+}
+
 /* Lift a block at rip; code is read as it is now. */
 static void build(struct vcpu *v, unsigned max_insns, cpu_features_t features)
 {
@@ -256,7 +267,9 @@ static void build(struct vcpu *v, unsigned max_insns, cpu_features_t features)
 
         l.rip = rip;
         l.next_rip = rip + in.len;
-        if (err)
+        if (err == -E2BIG)
+            lift_call_jump(&l, &(struct insn_row){.name = "too long"}, raise_too_long);
+        else if (err)
             lift_undefined(&l);
         else
             lift_insn(&l);
@@ -294,7 +307,6 @@ int flat_execute(unsigned blocks, unsigned max_insns, cpu_features_t features)
             if (translating && !v->mmu.align_check) {
                 block.b.key &= ~(u32)KEY_STEP;
                 block.b.key |= v->mmu.index == MMU_USER ? KEY_USER : 0;
-                block.b.page2 = NULL;
                 v->p.budget.left = 1u << 30;
                 bt_run_alone(v, &block.b);
                 continue;

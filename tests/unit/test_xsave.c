@@ -118,6 +118,30 @@ static void restores(void)
     CU_ASSERT(all_are(v->fpu.xmm, 0) && all_are(v->fpu.ymmh, a) && v->fpu.mxcsr == FPU_MXCSR_INIT);
 }
 
+/* Component 9: at 2432 in the standard format, behind those that are there in the compacted one. */
+static void protection_keys(void)
+{
+    struct vcpu *v = start(0x207, 0x204);
+
+    memset(data, 0xaa, 2560);
+    memset(data + HEADER, 0, 64);
+    vcpu_set_pkru(v, 0x12345678);
+    CU_ASSERT_EQUAL(fpu_fixture_step(xsave, 3), -1);
+    CU_ASSERT(load_le64(data + HEADER) == 0x204 && load_le64(data + 2432) == 0x12345678);
+    CU_ASSERT_EQUAL(fpu_fixture_step(xsavec, 3), -1);
+    CU_ASSERT(load_le64(data + HEADER + 8) == (COMPACTED | 0x204));
+    CU_ASSERT_EQUAL(load_le64(data + 832), 0x12345678);
+    v->r[R_AX] = 0x200;
+    CU_ASSERT_EQUAL(fpu_fixture_step(xsavec, 3), -1);
+    CU_ASSERT_EQUAL(load_le64(data + YMM), 0x12345678);
+    store_le64(data + YMM, 0x55);
+    CU_ASSERT_EQUAL(fpu_fixture_step(xrstor, 3), -1);
+    CU_ASSERT_EQUAL(v->pkru, 0x55);
+    store_le64(data + HEADER, 0);
+    CU_ASSERT_EQUAL(fpu_fixture_step(xrstor, 3), -1);
+    CU_ASSERT_EQUAL(v->pkru, 0);
+}
+
 static int restore_with(u64 xcr0, u64 xstate_bv, u64 xcomp_bv, unsigned reserved)
 {
     start(xcr0, 7);
@@ -207,5 +231,5 @@ static void availability(void)
     fpu_defaults();
 }
 
-TEST_SUITE(xsave, TEST(saves), TEST(saves_compacted), TEST(restores), TEST(bad_headers),
-           TEST(extended_control_register), TEST(leaves), TEST(availability));
+TEST_SUITE(xsave, TEST(saves), TEST(saves_compacted), TEST(restores), TEST(protection_keys),
+           TEST(bad_headers), TEST(extended_control_register), TEST(leaves), TEST(availability));
