@@ -370,6 +370,7 @@ void bt_replace_carry(struct trans *t)
     emit_alu_mi(&t->e, 1, 4, cc, 0xfe);
     emit_rm(&t->e, 1, 0x09, H_AX, cc);
     t->host_flags = 0;
+    t->exit_store = false;
 }
 
 static void lower_bit(struct trans *t, const struct low *l)
@@ -432,6 +433,7 @@ static void lower_scan(struct trans *t, const struct low *l)
         emit8(e, 14);
         emit_rm(e, 4, 0x89, H_CX, VCPU_AT(cc));
         t->n_pending = 0;
+        t->exit_store = false;
     }
     bt_define(t, u->dst, 8, H_AX);
     t->host_flags = 0;
@@ -575,6 +577,7 @@ static void product_flags(struct trans *t, unsigned low, unsigned size)
     emit_rm(e, 4, 0x89, H_AX, VCPU_AT(cc));
     t->host_flags = 0;
     t->n_pending = 0;
+    t->exit_store = false;
 }
 
 static void lower_product(struct trans *t, const struct low *l, int src)

@@ -145,6 +145,11 @@ bool bt_sse_writes_gpr(const struct low *l)
     return l->sse == SSE_TO_G || l->sse == SSE_TO_GM || (l->sse == SSE_ST_G && l->form == FORM_R);
 }
 
+bool bt_sse_stores(const struct low *l)
+{
+    return l->sse == SSE_STORE || l->sse == SSE_ST_G || l->sse == SSE_STORE_G;
+}
+
 /* ---- Emission -------------------------------------------------------------------------------------------------------- */
 
 static void need_xmm(struct trans *t)

@@ -151,7 +151,9 @@ u64 bt_slow_path(struct vcpu *v, u32 point)
     vcpu_refund(v, pt->refund);
     bt_recover_flags(v, pt);
     bt_x87_recover(v, pt);
-    if (pt->access && filled(v, pt, u)) {
+    if (pt->site)
+        bt_site_missed(v, pt->site - 1u);
+    if (pt->access && filled(v, pt, u) && !(v->mmu.lost && pt->windows)) {
         bt->stats.filled++;
         vcpu_refund(v, -(i32)pt->refund);
         if (v->mmu.lost)
@@ -293,6 +295,9 @@ static unsigned run_one_block(struct vcpu *v, struct block *b)
     } else if ((left & 0xff) == LEFT_BUDGET) {
         v->rip = bt->blocks[left >> 8].b->rip;
         bt_sample(bt, &bt->blocks[left >> 8]);
+    } else if ((left & 0xff) == LEFT_MISSED) {
+        v->rip = bt->owners[left >> 8].head->b->rip;
+        bt_site_missed(v, (unsigned)(left >> 8));
     }
     return left & 0xff;
 }
@@ -342,8 +347,9 @@ static int make_tables(struct bt *bt)
     bt->notes = memory_map_lazy(BT_NOTES_MAX * sizeof(*bt->notes));
     bt->pages = memory_map_lazy(BT_IDS * sizeof(*bt->pages));
     bt->traces = memory_map_lazy(BT_TRACES_MAX * sizeof(*bt->traces));
+    bt->owners = memory_map_lazy(BT_SITES * sizeof(*bt->owners));
     if (!bt->points || !bt->exits || !bt->blocks || !bt->copies || !bt->notes || !bt->pages ||
-        !bt->traces)
+        !bt->traces || !bt->owners)
         return -ENOMEM;
     return bt_counts_create(bt);
 }
@@ -387,6 +393,7 @@ void bt_destroy(struct vcpu *v)
     memory_unmap(bt->notes, BT_NOTES_MAX * sizeof(*bt->notes));
     memory_unmap(bt->pages, BT_IDS * sizeof(*bt->pages));
     memory_unmap(bt->traces, BT_TRACES_MAX * sizeof(*bt->traces));
+    memory_unmap(bt->owners, BT_SITES * sizeof(*bt->owners));
     bt_code_unmap(bt);
     bt_symbols_destroy(bt);
     bt_profile_destroy(bt);

@@ -191,7 +191,7 @@ static void make(struct vcpu *v, bool loops)
         if (!r->blocks[i]->bt || r->blocks[i]->gone)
             return;
     tr = &bt->traces[bt->n_traces];
-    *tr = (struct bt_trace){.n = r->n};
+    *tr = (struct bt_trace){.n = r->n, .loops = loops};
     bt_begin(bt, v, r->head->bt);
     t->is_trace = true;
     t->loops = loops;
@@ -212,6 +212,23 @@ static void make(struct vcpu *v, bool loops)
         bt_symbols_block(t);
     if (unlikely(bt->options->log))
         bt_dump_block(t);
+}
+
+void bt_remake(struct vcpu *v, struct bt_block *head)
+{
+    struct bt *bt = v->t.bt;
+    struct bt_trace *old = head->trace;
+    struct bt_recorder r = {.head = head->b, .n = old->n};
+
+    for (unsigned i = 0; i < old->n; i++) {
+        r.blocks[i] = old->blocks[i]->b;
+        r.n_uops += r.blocks[i]->n_uops;
+    }
+    bt->recorder = r;
+    make(v, old->loops);
+    bt->recorder.head = NULL;
+    if (head->trace != old)
+        old->gone = true;
 }
 
 void bt_clear_sites(struct vcpu *v)

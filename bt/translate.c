@@ -13,9 +13,13 @@ static void emit_entry(struct trans *t)
     const u64 *count = t->is_trace ? NULL : bt_profile_counter(t);
     struct emitter *e = &t->e;
 
-    if (t->is_trace)
+    if (t->is_trace) {
         bt_trace_entry(t);
+        bt_windows_check(t, true);
+    }
     t->loop_head = e->p;
+    if (t->is_trace)
+        bt_windows_check(t, false);
     emit_alu_mi(e, 4, 5, VCPU_AT(p.budget.left), t->n_insns);
     t->budget[0] = emit_jcc(e, 2, NULL);
     emit_alu_mi(e, 4, 7, VCPU_AT(p.budget.stop), 0);
@@ -57,6 +61,7 @@ static void emit_out_of_line(struct trans *t)
     struct emitter *e = &t->e;
 
     bt_emit_missed(t);
+    bt_emit_windows(t);
     emit_sides(t);
     for (unsigned i = 0; i < t->n_outs; i++) {
         struct bt_exit *x = &t->bt->exits[t->outs[i].exit];
@@ -106,7 +111,8 @@ static void lower(struct trans *t)
 
 bool bt_has_room(const struct bt *bt)
 {
-    return bt->size - bt->used > BT_BLOCK_MAX && bt->n_points + BT_FORWARD_MAX < BT_POINTS_MAX &&
+    return bt->size - bt->used > BT_BLOCK_MAX &&
+           bt->n_points + 2 * BT_FORWARD_MAX < BT_POINTS_MAX &&
            bt->n_exits + 4 * BT_TRACE_BLOCKS < BT_EXITS_MAX && bt->n_blocks < BT_BLOCKS_MAX &&
            bt->n_copies + BLOCK_UOPS_MAX < BT_COPIES_MAX && bt->n_notes + BT_SEQ_MAX < BT_NOTES_MAX;
 }
@@ -156,6 +162,8 @@ u8 *bt_finish(struct trans *t)
     struct bt *bt = t->bt;
     u8 *start = bt->write + bt->used;
 
+    if (t->is_trace)
+        bt_windows_plan(t);
     bt_flags_analyse(t);
     t->b = t->blocks[0];
     emit_entry(t);
