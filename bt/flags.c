@@ -198,6 +198,10 @@ static bool needs_store(const struct trans *t, unsigned i, bool *looks, bool *le
                 (reads_of(u) & (u8) ~(valid & left)) || stored_part)
                 return true;
         }
+        if (t->guard[j]) {
+            *looks = true;
+            return true;
+        }
         if (leaves_trace(t, j)) {
             *looks = true;
             if (!host || left != UF_ALL)

@@ -184,8 +184,6 @@ struct bt_recorder {
     struct block *head; /* NULL: nothing is recorded */
     struct block *blocks[BT_TRACE_BLOCKS];
     unsigned n, n_uops, waited;
-    u64 returns[8];
-    unsigned n_returns;
 };
 
 #define BT_FORWARD_MAX 1024
@@ -240,7 +238,10 @@ struct trans {
     u8 window_of[BT_SEQ_MAX]; /* + 1; 0: none */
     i32 window_off[BT_SEQ_MAX];
     u8 fate[BT_SEQ_MAX]; /* enum flag_fate of the flags that micro-op i writes */
-    bool exit_store; /* flags are in EFLAGS alone: who leaves the trace here has to store them */
+    bool guard
+        [BT_SEQ_MAX]; /* micro-op i is a branch whose target is compared with where the trace goes on */
+    bool out_of_line; /* what is emitted now is: no sites, no windows */
+    bool exit_store;  /* flags are in EFLAGS alone: who leaves the trace here has to store them */
     u8 exit_shape;
     struct bt_pending pending[BT_PENDING_MAX];
     u8 n_pending, next_slot;
@@ -281,6 +282,12 @@ struct trans {
         bool store;
     } side[BT_TRACE_BLOCKS];
     unsigned n_side;
+    /* Indirect branches that went elsewhere. */
+    struct {
+        u8 *jump;
+        u16 uop; /* in seq */
+    } elsewhere[BT_TRACE_BLOCKS];
+    unsigned n_elsewhere;
     u8 *budget[2];
     /* Where the host code of micro-op i begins, from the block's; then: what is out of line. */
     u32 at[BT_SEQ_MAX + 1];
@@ -499,6 +506,9 @@ static inline struct host_mem bt_page_slot(const struct trans *t, u64 rip)
     return m;
 }
 bool bt_lower_within(struct trans *t, const struct low *l);
+/* Which branches of a trace are guards; out of line: those that went elsewhere. */
+void bt_guards_plan(struct trans *t);
+void bt_emit_elsewhere(struct trans *t);
 /* stubs.c */
 /* Have the stub `load` called unless the byte `live` says that it was. */
 void bt_need_live(struct trans *t, struct host_mem live, const u8 *load);

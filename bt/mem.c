@@ -222,8 +222,7 @@ bool bt_is_stack(const struct uop *u)
     const struct low *l = &bt_low[u->op];
 
     return (l->kind == LOW_PUSH && l->form != FORM_M) || l->kind == LOW_POP ||
-           l->kind == LOW_LEAVE || (l->kind == LOW_CALL && l->form == FORM_RI) ||
-           l->kind == LOW_RET;
+           l->kind == LOW_LEAVE || (l->kind == LOW_CALL && l->form != FORM_M) || l->kind == LOW_RET;
 }
 
 struct host_mem bt_access_at(struct trans *t, int reg, unsigned size, unsigned access, u32 point)

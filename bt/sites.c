@@ -52,8 +52,8 @@ bool bt_deserves_site(const struct trans *t)
 {
     unsigned uop = (unsigned)(t->u - t->b->u);
 
-    return t->is_trace && t->bt->n_sites < BT_SITES && t->n_missed < BT_SEQ_MAX &&
-           !(t->b->bt->plain[uop / 64] & BIT(uop % 64));
+    return t->is_trace && !t->out_of_line && t->bt->n_sites < BT_SITES &&
+           t->n_missed < BT_SEQ_MAX && !(t->b->bt->plain[uop / 64] & BIT(uop % 64));
 }
 
 struct host_mem bt_access_at_site(struct trans *t, int reg, unsigned size, unsigned access,
@@ -328,8 +328,8 @@ bool bt_in_window(struct trans *t, unsigned size, unsigned access)
     const struct bt_window *w = &t->windows[t->window_of[t->i] - 1u];
     i32 off = t->window_off[t->i];
 
-    if (!t->window_of[t->i] || !w->used || off < w->lo || off + (i32)size > w->hi ||
-        ((access & MMU_WRITE) && !w->write))
+    if (!t->window_of[t->i] || t->out_of_line || !w->used || off < w->lo ||
+        off + (i32)size > w->hi || ((access & MMU_WRITE) && !w->write))
         return false;
     emit_rm(&t->e, 8, 0x8b, H_AX, bt_site_at(w->site, SITE(addend)));
     t->host_flags = 0;

@@ -43,8 +43,8 @@ static bool can_hold(const struct bt *bt, const struct block *b)
     return true;
 }
 
-/* Does the path lead from its last block to rip without anything that cannot be foreseen? */
-static bool leads_to(struct bt_recorder *r, u64 rip)
+/* Can the path lead from its last block to rip in a trace? Indirect branches and returns are compared with where they went. */
+static bool leads_to(const struct bt_recorder *r, u64 rip)
 {
     const struct uop *u = last_uop(r->blocks[r->n - 1]);
     const struct low *l = &bt_low[u->op];
@@ -52,13 +52,9 @@ static bool leads_to(struct bt_recorder *r, u64 rip)
     switch ((enum low_kind)l->kind) {
     case LOW_JCC: return rip == u->imm || rip == u->imm2;
     case LOW_END: return rip == u->imm;
-    case LOW_JMP: return l->form == FORM_RI && rip == u->imm;
-    case LOW_CALL:
-        if (l->form != FORM_RI || rip != u->imm || r->n_returns == ARRAY_SIZE(r->returns))
-            return false;
-        r->returns[r->n_returns++] = u->imm2;
-        return true;
-    case LOW_RET: return r->n_returns && r->returns[--r->n_returns] == rip;
+    case LOW_JMP:
+    case LOW_CALL: return l->form != FORM_RI || rip == u->imm;
+    case LOW_RET: return true;
     default: return false;
     }
 }

@@ -62,6 +62,7 @@ static void emit_out_of_line(struct trans *t)
 
     bt_emit_missed(t);
     bt_emit_windows(t);
+    bt_emit_elsewhere(t);
     emit_sides(t);
     for (unsigned i = 0; i < t->n_outs; i++) {
         struct bt_exit *x = &t->bt->exits[t->outs[i].exit];
@@ -135,7 +136,7 @@ void bt_begin(struct bt *bt, struct vcpu *v, struct bt_block *bb)
     u8 *start = bt->write + bt->used;
 
     memset(t, 0, offsetof(struct trans, forward));
-    t->n_forward = t->n_outs = t->n_side = t->n_missed = 0;
+    t->n_forward = t->n_outs = t->n_side = t->n_missed = t->n_elsewhere = 0;
     t->e = (struct emitter){start, start + BT_BLOCK_MAX, false};
     t->bt = bt;
     t->v = v;
@@ -162,8 +163,10 @@ u8 *bt_finish(struct trans *t)
     struct bt *bt = t->bt;
     u8 *start = bt->write + bt->used;
 
-    if (t->is_trace)
+    if (t->is_trace) {
+        bt_guards_plan(t);
         bt_windows_plan(t);
+    }
     bt_flags_analyse(t);
     t->b = t->blocks[0];
     emit_entry(t);
