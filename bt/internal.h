@@ -477,6 +477,8 @@ void bt_windows_plan(struct trans *t);
 void bt_windows_check(struct trans *t, bool stay);
 /* The addend in RAX, if the present micro-op's operand has been checked there. */
 bool bt_in_window(struct trans *t, unsigned size, unsigned access);
+/* Is its operand, in a window, all that micro-op i could be left for? */
+bool bt_window_is_all(const struct trans *t, unsigned i);
 /* vcpu->t.site[site] has used its credit. vCPU's thread, outside its superblock. */
 void bt_site_missed(struct vcpu *v, unsigned site);
 

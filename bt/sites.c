@@ -256,7 +256,7 @@ static bool place_of(const struct symbol *s, const struct uop *u, struct place *
     p->off = p->base.off + p->index.off * (1 << p->shift) + u->disp;
     p->size = l->from ? l->from : l->kind == LOW_SSE ? u->osize : l->size;
     p->write = writes_memory(l);
-    return p->base.root != NO_ROOT && p->index.root != NO_ROOT && p->off < WINDOW_DISP &&
+    return p->size && p->base.root != NO_ROOT && p->index.root != NO_ROOT && p->off < WINDOW_DISP &&
            p->off > -WINDOW_DISP;
 }
 
@@ -320,17 +320,41 @@ void bt_windows_plan(struct trans *t)
     }
 }
 
+bool bt_window_is_all(const struct trans *t, unsigned i)
+{
+    if (!t->window_of[i] || !t->windows[t->window_of[i] - 1].used)
+        return false;
+    switch ((enum low_kind)bt_low[t->seq[i]->op].kind) {
+    case LOW_MOV:
+    case LOW_MOVX:
+    case LOW_ALU:
+    case LOW_UNARY:
+    case LOW_SET:
+    case LOW_PUSH:
+    case LOW_POP:
+    case LOW_LEAVE: return true;
+    case LOW_CALL: return bt_low[t->seq[i]->op].form == FORM_RI;
+    default: return false;
+    }
+}
+
 /* ---- Windows: their use ----------------------------------------------------------------------------------------------- */
 
 /* Addend in RAX, if the present operand is in a window. */
 bool bt_in_window(struct trans *t, unsigned size, unsigned access)
 {
-    const struct bt_window *w = &t->windows[t->window_of[t->i] - 1u];
+    const struct bt_window *w;
     i32 off = t->window_off[t->i];
 
-    if (!t->window_of[t->i] || t->out_of_line || !w->used || off < w->lo ||
-        off + (i32)size > w->hi || ((access & MMU_WRITE) && !w->write))
+    if (!t->window_of[t->i] || t->out_of_line)
         return false;
+    w = &t->windows[t->window_of[t->i] - 1];
+    if (!w->used)
+        return false;
+    if (off < w->lo || off + (i32)size > w->hi || ((access & MMU_WRITE) && !w->write)) {
+        t->e.full = true; /* the plan was another, and flags may rely on it: no superblock */
+        return false;
+    }
     emit_rm(&t->e, 8, 0x8b, H_AX, bt_site_at(w->site, SITE(addend)));
     t->host_flags = 0;
     return true;
