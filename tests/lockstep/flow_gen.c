@@ -223,19 +223,24 @@ static void make_step(struct maker *m)
         byte(&m->g, 0x90);
 }
 
-/* A loop over memory by several operands at one register, to and over the end of a page that may be missing. */
+/* A loop over memory by several operands at one register, to and over the border of a page that may be missing. */
 static void make_walk(struct maker *m)
 {
     static const u8 steps[] = {1, 4, 8, 16, 0xf8, 0, 64};
-    unsigned n = 2 + pick(m, 4), again;
+    unsigned n = 2 + pick(m, 4), again, step = steps[pick(m, ARRAY_SIZE(steps))];
+    u32 from = FLOW_DATA + 0x1000 * (1 + pick(m, 3)) - pick(m, 512);
     bool stack = pick(m, 2);
 
+    switch (pick(m, 5)) {
+    case 0: from = FLOW_MISSING + 0x1000 * pick(m, 2) - pick(m, 512); break;
+    case 1: /* down to where it must not write */
+        from = FLOW_READ_ONLY + 0x1000 + pick(m, 256);
+        step = 0xf8;
+        break;
+    default: break;
+    }
     byte(&m->g, 0xbe); /* MOV ESI */
-    value(
-        &m->g,
-        (pick(m, 4) ? FLOW_DATA + 0x1000 * (1 + pick(m, 3)) : FLOW_MISSING + 0x1000 * pick(m, 2)) -
-            pick(m, 512),
-        4);
+    value(&m->g, from, 4);
     byte(&m->g, 0xb9);
     value(&m->g, 1 + pick(m, pick(m, 2) ? 16 : 120), 4);
     again = m->it.len;
@@ -245,7 +250,7 @@ static void make_walk(struct maker *m)
         make_step(m);
     if (stack)
         byte(&m->g, 0x5a);
-    BYTES(&m->g, 0x83, 0xc6, steps[pick(m, ARRAY_SIZE(steps))]);
+    BYTES(&m->g, 0x83, 0xc6, (u8)step);
     if (m->g.code32)
         byte(&m->g, 0x49);
     else
