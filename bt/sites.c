@@ -20,8 +20,11 @@
 #include "src/base/check.h"
 
 enum {
-    CREDIT = 64,       /* misses, until it is looked how long they took */
-    INSNS_A_MISS = 96, /* fewer than this from miss to miss: it does not pay */
+    CREDIT = 4096,   /* when misses have used it up it is looked how long that took */
+    PRICE_OTHER = 1, /* of a miss because the access is in another page than the last */
+    PRICE_EMPTY =
+        64, /* because all sites were emptied: then few of those executed in between will hit */
+    TIME_LEAST = 400000, /* instructions: if it took fewer the site does not pay */
     REMADE_MAX = 6,
     WINDOW_BYTES = 512,
     WINDOW_DISP = 1 << 20
@@ -43,6 +46,8 @@ static unsigned new_site(struct trans *t, unsigned uop, unsigned window)
 
     t->bt->owners[site] = (struct bt_site_owner){
         .bb = t->b->bt, .head = t->bb, .uop = (u16)uop, .window = (u8)window};
+    t->v->t.site[site].credit = CREDIT;
+    t->v->t.site[site].since = (u32)participant_icount(&t->v->p);
     return site;
 }
 
@@ -77,33 +82,40 @@ struct host_mem bt_access_at_site(struct trans *t, int reg, unsigned size, unsig
     return (struct host_mem){(i8)reg, H_AX, 0, 0};
 }
 
-/* A miss is charged to the site; goes on behind the returned jump when there were too many. */
-static u8 *emit_charge(struct emitter *e, unsigned site)
+/* A miss is charged to the site. Goes to where the returned jump leads when there were too many. */
+static u8 *emit_charge(struct emitter *e, unsigned site, unsigned price)
 {
-    emit_alu_mi(e, 4, 5, bt_site_at(site, SITE(credit)), 1);
+    emit_alu_mi(e, 4, 5, bt_site_at(site, SITE(credit)), price);
     return emit_jcc(e, 8, NULL);
 }
 
-/* The entry of the TLB at offset RAX goes into the site. Clobbers RDX; RAX becomes the addend. */
-static void emit_fill(struct trans *t, unsigned site, unsigned size, unsigned access)
+/* The entry of the TLB at offset RAX goes into the site, and then to `back`; often[]: too many misses. Clobbers RDX; RAX
+ * becomes the addend. */
+static void emit_fill(struct trans *t, unsigned site, unsigned size, unsigned access,
+                      const u8 *back, u8 *often[2])
 {
     struct host_mem list = VCPU_AT(t.sites);
     struct emitter *e = &t->e;
-    u8 *known;
+    u8 *known, *fill;
 
     emit_alu_mi(e, 8, 7, bt_site_at(site, SITE(limit)), 0);
     known = emit_jcc(e, 5, NULL);
+    often[0] = emit_charge(e, site, PRICE_EMPTY);
     emit_rm(e, 4, 0x8b, H_DX, VCPU_AT(t.n_sites));
     list.index = H_DX;
     list.shift = 2;
     emit_mov_mi(e, 4, list, site);
     emit_xm(e, 4, 0xff, 0, VCPU_AT(t.n_sites));
     emit_mov_mi(e, 8, bt_site_at(site, SITE(limit)), 0x1001 - size);
+    fill = emit_jmp(e, NULL);
     emit_patch(known, e->p);
+    often[1] = emit_charge(e, site, PRICE_OTHER);
+    emit_patch(fill, e->p);
     emit_rm(e, 8, 0x8b, H_DX, bt_tlb_tag(t, access));
     emit_rm(e, 8, 0x89, H_DX, bt_site_at(site, SITE(tag)));
     emit_rm(e, 8, 0x8b, H_AX, bt_tlb_addend(t));
     emit_rm(e, 8, 0x89, H_AX, bt_site_at(site, SITE(addend)));
+    emit_jmp(e, back);
 }
 
 void bt_emit_missed(struct trans *t)
@@ -115,14 +127,13 @@ void bt_emit_missed(struct trans *t)
     for (unsigned i = 0; i < t->n_missed; i++) {
         unsigned site = t->missed[i].site, size = t->missed[i].size, access = t->missed[i].access;
         u32 point = t->missed[i].point;
-        u8 *often;
+        u8 *often[2];
 
         emit_patch(t->missed[i].jump, e->p);
         bt_tlb_look_up(t, t->missed[i].reg, size, access, point);
-        often = emit_charge(e, site);
-        emit_fill(t, site, size, access);
-        emit_jmp(e, t->missed[i].back);
-        emit_patch(often, e->p);
+        emit_fill(t, site, size, access, t->missed[i].back, often);
+        emit_patch(often[0], e->p);
+        emit_patch(often[1], e->p);
         bt->points[bt->n_points] = bt->points[point];
         bt->points[bt->n_points].access = 0;
         bt->points[bt->n_points].site = (u16)(site + 1);
@@ -395,21 +406,19 @@ void bt_emit_windows(struct trans *t)
     for (unsigned k = 0; k < t->n_windows; k++) {
         struct bt_window *w = &t->windows[k];
         unsigned size = (unsigned)(w->hi - w->lo), access = w->write ? MMU_RMW : MMU_READ;
-        u8 *fails, *often[2];
+        u8 *fails, *often[3];
 
         if (!w->used)
             continue;
         emit_patch(w->jump, e->p);
         emit_first(t, w, H_CX);
         fails = bt_tlb_compare(t, H_CX, size, access);
-        often[0] = emit_charge(e, w->site);
-        emit_fill(t, w->site, size, access);
-        emit_jmp(e, w->back);
+        emit_fill(t, w->site, size, access, w->back, often);
         emit_patch(fails, e->p);
-        often[1] = emit_charge(e, w->site);
+        often[2] = emit_charge(e, w->site, PRICE_OTHER);
         emit_jmp(e, t->bb->code);
-        emit_patch(often[0], e->p);
-        emit_patch(often[1], e->p);
+        for (unsigned i = 0; i < ARRAY_SIZE(often); i++)
+            emit_patch(often[i], e->p);
         emit_mov_imm(e, H_AX, (u32)w->site << 8 | LEFT_MISSED);
         emit_jmp(e, t->bt->leave);
     }
@@ -441,7 +450,7 @@ void bt_site_missed(struct vcpu *v, unsigned site)
 
     v->t.site[site].credit = CREDIT;
     v->t.site[site].since = now;
-    if (took >= CREDIT * INSNS_A_MISS || !head->trace || head->remade == REMADE_MAX)
+    if (took >= TIME_LEAST || !head->trace || head->remade == REMADE_MAX)
         return;
     v->t.site[site].credit = 0;
     mark(v, head);
