@@ -42,7 +42,7 @@ struct host_mem bt_site_at(unsigned site, size_t field)
 
 static unsigned new_site(struct trans *t, unsigned uop, unsigned window)
 {
-    unsigned site = t->bt->n_sites++;
+    unsigned site = t->bt->now.n_sites++;
 
     t->bt->owners[site] = (struct bt_site_owner){
         .bb = t->b->bt, .head = t->bb, .uop = (u16)uop, .window = (u8)window};
@@ -57,7 +57,7 @@ bool bt_deserves_site(const struct trans *t)
 {
     unsigned uop = (unsigned)(t->u - t->b->u);
 
-    return t->is_trace && !t->out_of_line && t->bt->n_sites < BT_SITES &&
+    return t->is_trace && !t->out_of_line && bt_fits(t->bt, t->bt->now.n_sites, 0, BT_SITES) &&
            t->n_missed < BT_SEQ_MAX && !(t->b->bt->plain[uop / 64] & BIT(uop % 64));
 }
 
@@ -134,10 +134,10 @@ void bt_emit_missed(struct trans *t)
         emit_fill(t, site, size, access, t->missed[i].back, often);
         emit_patch(often[0], e->p);
         emit_patch(often[1], e->p);
-        bt->points[bt->n_points] = bt->points[point];
-        bt->points[bt->n_points].access = 0;
-        bt->points[bt->n_points].site = (u16)(site + 1);
-        emit_mov_imm(e, H_AX, bt->n_points++);
+        bt->points[bt->now.n_points] = bt->points[point];
+        bt->points[bt->now.n_points].access = 0;
+        bt->points[bt->now.n_points].site = (u16)(site + 1);
+        emit_mov_imm(e, H_AX, bt->now.n_points++);
         emit_jmp(e, bt->slow);
     }
 }
@@ -233,10 +233,24 @@ static bool writes_memory(const struct low *l)
     }
 }
 
-static bool has_operand(const struct low *l)
+/* Is its memory operand all that its address expression says, of the size and kind that are known here? */
+static bool is_simple(const struct low *l)
 {
-    return l->form == FORM_M || l->form == FORM_RM || l->form == FORM_MR || l->form == FORM_MI ||
-           l->form == FORM_MC || l->form == FORM_L;
+    switch ((enum low_kind)l->kind) {
+    case LOW_ALU:
+    case LOW_UNARY:
+    case LOW_SHIFT:
+    case LOW_MOV:
+    case LOW_MOVX:
+    case LOW_SET:
+    case LOW_CMOV:
+    case LOW_IMUL:
+    case LOW_SSE:
+    case LOW_X87:
+        return l->form == FORM_M || l->form == FORM_RM || l->form == FORM_MR ||
+               l->form == FORM_MI || l->form == FORM_MC;
+    default: return false;
+    }
 }
 
 static bool place_of(const struct symbol *s, const struct uop *u, struct place *p)
@@ -256,8 +270,7 @@ static bool place_of(const struct symbol *s, const struct uop *u, struct place *
         p->write = down;
         return p->base.root != NO_ROOT;
     }
-    if (!has_operand(l) || u->seg != SEG_NONE || u->base == UREG_ZERO || l->kind == LOW_PUSH ||
-        l->kind == LOW_CALL || l->kind == LOW_JMP || u->disp != (i32)u->disp)
+    if (!is_simple(l) || u->seg != SEG_NONE || u->base == UREG_ZERO || u->disp != (i32)u->disp)
         return false;
     p->base = s[u->base];
     if (u->index != UREG_ZERO) {
@@ -323,7 +336,7 @@ void bt_windows_plan(struct trans *t)
         w->stays = s[w->base].root == w->base && !s[w->base].off && s[w->index].root == w->index &&
                    !s[w->index].off;
         w->used = (w->n > 1 || (t->loops && w->stays)) && !(t->bb->no_window & BIT(k)) &&
-                  t->bt->n_sites < BT_SITES;
+                  bt_fits(t->bt, t->bt->now.n_sites, 0, BT_SITES);
         t->b = t->blocks[0];
         if (w->used)
             w->site = (u16)new_site(t, 0, k + 1);
@@ -431,7 +444,7 @@ static void mark(struct vcpu *v, struct bt_block *head)
 {
     struct bt *bt = v->t.bt;
 
-    for (unsigned i = 0; i < bt->n_sites; i++) {
+    for (unsigned i = 0; i < BT_SITES; i++) {
         struct bt_site_owner *o = &bt->owners[i];
 
         if (o->head != head || v->t.site[i].credit > CREDIT / 2)
@@ -445,15 +458,29 @@ static void mark(struct vcpu *v, struct bt_block *head)
 
 void bt_site_missed(struct vcpu *v, unsigned site)
 {
-    struct bt_block *head = v->t.bt->owners[site].head;
     u32 now = (u32)participant_icount(&v->p), took = now - v->t.site[site].since;
 
     v->t.site[site].credit = CREDIT;
     v->t.site[site].since = now;
-    if (took >= TIME_LEAST || !head->trace || head->remade == REMADE_MAX)
-        return;
-    v->t.site[site].credit = 0;
-    mark(v, head);
-    head->remade++;
-    bt_remake(v, head);
+    if (took < TIME_LEAST)
+        v->t.own->missed = site + 1;
+}
+
+void bt_settle_missed(struct vcpu *v)
+{
+    struct bt *bt = v->t.bt;
+    unsigned site = v->t.own->missed - 1;
+    struct bt_block *head;
+
+    v->t.own->missed = 0;
+    bt_lock(bt);
+    head = bt->owners[site].head;
+    if (head->trace && head->remade < REMADE_MAX) {
+        v->t.site[site].credit = 0;
+        mark(v, head);
+        v->t.site[site].credit = CREDIT;
+        head->remade++;
+        bt_remake(v, head);
+    }
+    bt_unlock(bt);
 }
