@@ -532,6 +532,9 @@ void bt_lower_crc32(struct trans *t, bool memory);
 bool bt_lower_avx(struct trans *t, const struct low *l);
 bool bt_avx_is_lowered(const struct uop *u);
 bool bt_avx_writes_gpr(const struct low *l);
+bool bt_avx_stores(const struct low *l);
+/* Bytes of the memory operand; 0: not all of them need be accessible. */
+unsigned bt_avx_bytes(const struct uop *u);
 bool bt_host_has_avx2(void);
 bool bt_host_has_sha(void);
 

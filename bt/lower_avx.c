@@ -265,6 +265,11 @@ static bool is_masked(unsigned op)
            op == UOP_AVX_maskmovq_st_m;
 }
 
+bool bt_avx_stores(const struct low *l)
+{
+    return l->sse == AVX_STORE || l->sse == AVX_ST_G;
+}
+
 static unsigned operand_bytes(const struct uop *u, const struct low *l)
 {
     unsigned bytes = l->from & MEM_BYTES;
@@ -274,6 +279,11 @@ static unsigned operand_bytes(const struct uop *u, const struct low *l)
     if (u->aux2 && (l->from & MEM_DOUBLES))
         return 2 * bytes;
     return u->aux2 && (l->from & MEM_QUADRUPLES) ? 4 * bytes : bytes;
+}
+
+unsigned bt_avx_bytes(const struct uop *u)
+{
+    return is_masked(u->op) ? 0 : operand_bytes(u, &bt_low[u->op]);
 }
 
 static struct vex vex_of(const struct uop *u, const struct low *l)
@@ -293,7 +303,7 @@ static struct vex vex_of(const struct uop *u, const struct low *l)
 static void with_memory(struct trans *t, const struct low *l, struct vex x)
 {
     const struct uop *u = t->u;
-    bool store = l->sse == AVX_STORE || l->sse == AVX_ST_G;
+    bool store = bt_avx_stores(l);
     unsigned size = operand_bytes(u, l), access = store ? MMU_WRITE : MMU_READ, to;
     struct host_mem m = l->aligned ? bt_access_aligned(t, size, access)
                                    : bt_access(t, size, access, !is_masked(u->op));

@@ -228,6 +228,7 @@ static bool writes_memory(const struct low *l)
     case LOW_LOCK: return true;
     case LOW_BIT: return l->op != 0;
     case LOW_SSE: return bt_sse_stores(l);
+    case LOW_AVX: return bt_avx_stores(l);
     case LOW_X87: return bt_x87_stores(l);
     default: return false;
     }
@@ -246,6 +247,7 @@ static bool is_simple(const struct low *l)
     case LOW_CMOV:
     case LOW_IMUL:
     case LOW_SSE:
+    case LOW_AVX:
     case LOW_X87:
         return l->form == FORM_M || l->form == FORM_RM || l->form == FORM_MR ||
                l->form == FORM_MI || l->form == FORM_MC;
@@ -278,7 +280,10 @@ static bool place_of(const struct symbol *s, const struct uop *u, struct place *
         p->shift = u->shift;
     }
     p->off = p->base.off + p->index.off * (1 << p->shift) + u->disp;
-    p->size = l->from ? l->from : l->kind == LOW_SSE ? u->osize : l->size;
+    p->size = l->kind == LOW_AVX   ? bt_avx_bytes(u)
+              : l->from            ? l->from
+              : l->kind == LOW_SSE ? u->osize
+                                   : l->size;
     p->write = writes_memory(l);
     return p->size && p->base.root != NO_ROOT && p->index.root != NO_ROOT && p->off < WINDOW_DISP &&
            p->off > -WINDOW_DISP;
