@@ -129,6 +129,9 @@ static inline bool directory_has(const struct participant *p, u64 object, unsign
 /* Note what p could not get; the caller then abandons its instruction. Owner. */
 void directory_want(struct participant *p, u64 object, unsigned right, u64 gpa, u32 size);
 
+/* p goes on without it after all. Owner. */
+void directory_want_nothing(struct participant *p);
+
 /* p is about to keep something derived from [gpa, gpa+len) (within a page). 0: traced from now on; -EAGAIN: p lacks
  * the right (noted), abandon and acquire. Drops p's own cached write permission. Owner. */
 int directory_derive(struct participant *p, enum trace_kind kind, u64 gpa, u32 len);
@@ -203,6 +206,8 @@ void trace_await_receipts(struct participant *p);
 /* Lock something that others hold while they wait for acknowledgements within an instruction. Owner. */
 void trace_lock_receiving(struct participant *p, pthread_mutex_t *lock);
 
+/* Count the write of p to what it alone has derived something from, in those kinds. Entry locked. */
+void trace_count_own(struct participant *p, u64 object, unsigned kinds);
 void trace_count_event(struct directory *d, unsigned kind, unsigned actor);
 void trace_count_notification(struct directory *d, unsigned kind, unsigned consumer,
                               bool acknowledged);

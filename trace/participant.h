@@ -178,8 +178,8 @@ struct participant {
     /* Drop what was derived from guest page gfn (DROP_*). Called with p->lock held, by the owner at a boundary (or
      * in its own access), or by others while it is parked. */
     void (*drop)(struct participant *p, u64 gfn, unsigned what);
-    /* The owner itself wrote to traced memory it derived something from. */
-    void (*wrote)(struct participant *p, u64 gpa, unsigned size);
+    /* The owner itself wrote to traced memory it derived something from, in those kinds (a bit each). */
+    void (*wrote)(struct participant *p, u64 gpa, unsigned size, unsigned kinds);
     /* Consumer of an exact trace (trace_add; may be NULL): called when it acknowledges, as drop is, and by itself within
      * its own access. p->lock is held: it may note what it hears and kick, not call trace/. */
     void (*notify)(struct participant *p, const struct trace_event *ev);
