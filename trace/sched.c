@@ -81,6 +81,8 @@ void sched_leave(struct sched *s, struct participant *p)
 
 void sched_account(struct sched *s, u64 icount, u64 waits)
 {
+    if (s->fixed)
+        return;
     pthread_mutex_lock(&s->lock);
     s->seen_icount += icount;
     s->seen_waits += waits;

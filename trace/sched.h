@@ -17,6 +17,7 @@ struct participant;
 struct sched {
     pthread_mutex_t lock;
     unsigned k_max, k;
+    bool fixed; /* k stays what it is */
     _Atomic u32 running;
     struct participant *head, *tail; /* waiting for a token */
     _Atomic u32 waiting;
