@@ -288,6 +288,7 @@ int machine_create(struct machine *m, const struct options *o, struct session *s
             o->record || o->replay || serial || o->semantics[TRACE_MMU] != TRACE_DEFERRED);
     if (rc)
         return rc;
+    m->dir.sched.cpus = host_cpus();
     m->dir.sched.fixed = o->run_tokens != 0;
     ram_set_ordered(o->record || o->replay || serial);
     for (unsigned k = 0; k < TRACE_KINDS; k++)

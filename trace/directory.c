@@ -73,6 +73,7 @@ void directory_want(struct participant *p, u64 object, unsigned right, u64 gpa, 
     p->want_gpa = gpa;
     p->want_size = size;
     p->want_kinds = 0;
+    p->want_guessed = false;
     pthread_mutex_unlock(&p->lock);
 }
 

@@ -48,7 +48,8 @@ struct line_state;
 
 struct dir_entry {
     pmask_t readers; /* recorded run: who has the read hold */
-    pmask_t wcached; /* plain run: who may have write permission cached */
+    pmask_t
+        wcached; /* who may have write permission cached; recorded run: who did since he got his hold */
     pmask_t waiters; /* whom to wake when something is released */
     struct trace_node *nodes;
     u64 traced_lines; /* the nodes' lines together: most writes to such a page touch none of them */
@@ -64,6 +65,8 @@ struct dir_entry {
     u8 writer;      /* participant with the write hold, NOBODY */
     u8 last_writer; /* NOBODY: never held */
     u8 announcing; /* participant + 1 that waits for acknowledgements within an access to it; 0: none */
+    u8 migrates; /* how often in a row a reader went on to write: makes it MIGRATES, and the next is taken for one */
+    bool guessed; /* the writer asked to read */
     bool touched;
     bool
         from_lines; /* the writer's hold was made of the page's lines, whose history is kept until it is used */

@@ -141,7 +141,8 @@ struct participant {
     u64 want_gpa;
     u32 want_size;
     u8 want_right;
-    u16 want_kinds; /* kinds whose event this acquisition has counted; under the object's lock */
+    bool want_guessed; /* to write as well was nobody's wish, but is likely; owner only */
+    u16 want_kinds;    /* kinds whose event this acquisition has counted; under the object's lock */
     pmask_t want_told
         [TRACE_KINDS]; /* of those kinds: who was told in the last such event; under the object's lock */
     u16 event_kinds;    /* kinds whose event the present access has counted; owner only */
@@ -171,7 +172,7 @@ struct participant {
     bool ended; /* under lock: goes no further (end of the log, failure) */
 
     bool has_token;
-    bool token_granted; /* under the scheduler's lock */
+    _Atomic bool token_granted; /* set under the scheduler's lock */
     pthread_cond_t token;
     struct participant *token_next;
 
