@@ -38,12 +38,16 @@ static void drop(struct participant *p, u64 gfn, unsigned what)
     }
 }
 
-static void wrote(struct participant *p, u64 gpa, unsigned size)
+static void wrote(struct participant *p, u64 gpa, unsigned size, unsigned kinds)
 {
     struct vcpu *v = p->owner;
 
-    mmu_wrote(&v->mmu, gpa, size);
-    code_cache_wrote(v, gpa, size);
+    if (kinds & 1u << TRACE_MMU)
+        mmu_wrote(&v->mmu, gpa, size);
+    if (kinds & 1u << TRACE_CODE)
+        code_cache_wrote(v, gpa, size);
+    if (!(kinds & 1u << TRACE_DESC))
+        return;
     desc_cache_drop_range(v, gpa, size);
     if (!desc_cache_has_page(v, gpa >> 12))
         directory_underive(p, TRACE_DESC, gpa >> 12);

@@ -210,7 +210,7 @@ static bool set_efer(struct vcpu *v, u32 index, u64 value)
     if ((value ^ v->efer) & EFER_NXE) {
         v->efer = value;
         vcpu_update_mode(v);
-        mmu_flush_all(&v->mmu);
+        mmu_drop_all(&v->mmu);
     }
     v->efer = value;
     vcpu_update_mode(v);

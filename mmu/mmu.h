@@ -265,9 +265,12 @@ int mmu_translate_debug(struct mmu *m, gla_t a, gpa_t *gpa);
 void mmu_configure(struct mmu *m, u64 cr0, u64 cr3, u64 cr4, u64 efer);
 /* User/supervisor and EFLAGS.AC (SMAP) changed. Cheap. */
 void mmu_set_privilege(struct mmu *m, bool user, bool ac);
-/* Flush on the guest's order: everything (global too), all non-global, or one page. */
+/* Flush on the guest's order: everything (global too), all non-global, or one page. Nothing is done where page tables are
+ * traced: what is there follows from the tables as they are. Owner. */
 void mmu_flush_all(struct mmu *m);
 void mmu_flush_nonglobal(struct mmu *m);
 void mmu_flush_page(struct mmu *m, gla_t a);
+/* Drop all entries, since something other than page tables and control registers has changed. Owner. */
+void mmu_drop_all(struct mmu *m);
 
 #endif
