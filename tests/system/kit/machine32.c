@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Setting up the 32-bit tests' world, and the trap's C side. Also the two divisions of 64-bit numbers
- * that a 32-bit compiler calls for.
+ * Setting up the 32-bit tests' world, and the trap's C side. Also the divisions of 64-bit numbers
+ * that 32-bit compilers call for.
  */
 #include "tests/system/kit/machine32.h"
 
@@ -22,8 +22,9 @@ int sys_trap(struct frame32 *f, word flags);
 void start32(uint32_t multiboot_info) __attribute__((noreturn));
 uint64_t __udivdi3(uint64_t a, uint64_t b);
 uint64_t __umoddi3(uint64_t a, uint64_t b);
+uint64_t __udivmoddi4(uint64_t a, uint64_t b, uint64_t *rest);
 
-static uint64_t divide(uint64_t a, uint64_t b, uint64_t *rest)
+uint64_t __udivmoddi4(uint64_t a, uint64_t b, uint64_t *rest)
 {
     uint64_t q = 0, r = 0;
 
@@ -34,20 +35,20 @@ static uint64_t divide(uint64_t a, uint64_t b, uint64_t *rest)
             q |= 1ull << i;
         }
     }
-    *rest = r;
+    if (rest)
+        *rest = r;
     return q;
 }
 
 uint64_t __udivdi3(uint64_t a, uint64_t b)
 {
-    uint64_t rest;
-    return divide(a, b, &rest);
+    return __udivmoddi4(a, b, NULL);
 }
 
 uint64_t __umoddi3(uint64_t a, uint64_t b)
 {
     uint64_t rest;
-    divide(a, b, &rest);
+    __udivmoddi4(a, b, &rest);
     return rest;
 }
 
