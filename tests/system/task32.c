@@ -26,8 +26,8 @@ struct tss16 {
 static struct tss32 t2, fault_tss;
 static struct tss16 t16;
 static uint64_t ldt[2];
-extern const uint8_t task_done[], task_iret[], task_iret_end[], fault_task[], twice[], call16[], gate16[], go[],
-    bad_load[], ud[], reads[];
+extern const uint8_t task_done[], task_iret[], task_iret_end[], fault_task[], twice[], call16[],
+    gate16[], go[], bad_load[], ud[], reads[];
 __asm__("task_done: int $0x30\n"
         "task_iret: iretl\n task_iret_end: jmp task_iret\n"
         /* Faults come here with their error code on the stack, by task gate. */
@@ -57,7 +57,8 @@ static void fresh(void)
     t2.esp0 = stack_top(sys_stack_spare[2]);
     t2.ss0 = K_DATA;
     t2.io_map = 0x68;
-    t16 = (struct tss16){.link = 0xdead, .flags = FL_FIXED, .es = K_DATA, .cs = S_X, .ss = K_DATA, .ds = K_DATA};
+    t16 = (struct tss16){
+        .link = 0xdead, .flags = FL_FIXED, .es = K_DATA, .cs = S_X, .ss = K_DATA, .ds = K_DATA};
     t16.r[RSP] = 0; /* SS is 32-bit: ESP's upper half is 0, so the stack is below 64 KiB */
     fault_tss = t2;
     fault_tss.eip = (uintptr_t)fault_task;
@@ -95,18 +96,18 @@ static unsigned access_byte(unsigned sel)
 }
 
 /* Code that switches, at CPL 0 or 3, and what is behind it. */
-#define SWITCHES                                              \
-    X(jmp_tss, "ljmpl $0x30, $0", 0)                          \
-    X(jmp_gate, "ljmpl $0x38, $0", 0)                         \
-    X(call_tss, "lcalll $0x30, $0x12345", 1)                  \
-    X(call_gate, "lcalll $0x38, $0", 1)                       \
-    X(int_gate, "int $0x40", 1)                               \
-    X(jmp_tss_16, "ljmpw $0x30, $0", 0)                       \
-    X(call_mem, "lcalll *%cs:far_pointer", 1)                 \
+#define SWITCHES                                                                                   \
+    X(jmp_tss, "ljmpl $0x30, $0", 0)                                                               \
+    X(jmp_gate, "ljmpl $0x38, $0", 0)                                                              \
+    X(call_tss, "lcalll $0x30, $0x12345", 1)                                                       \
+    X(call_gate, "lcalll $0x38, $0", 1)                                                            \
+    X(int_gate, "int $0x40", 1)                                                                    \
+    X(jmp_tss_16, "ljmpw $0x30, $0", 0)                                                            \
+    X(call_mem, "lcalll *%cs:far_pointer", 1)                                                      \
     X(jmp_mem, "ljmpl *%cs:far_pointer", 0)
 
-#define X(name, text, nested) \
-    __asm__(#name ": " text "\n" #name "_after: mov $0x600d, %eax\n int $0x30\n"); \
+#define X(name, text, nested)                                                                      \
+    __asm__(#name ": " text "\n" #name "_after: mov $0x600d, %eax\n int $0x30\n");                 \
     extern const uint8_t name[], name##_after[];
 SWITCHES
 #undef X
@@ -134,18 +135,22 @@ static void check_switch(const char *name, unsigned cpl, bool nested, const uint
     const struct tss32 *t = main_tss();
     bool good = true;
 
-    check(c->vector == DONE && c->ip == t2.eip + 2 && c->cs == K_CODE, "%s at CPL %u: vector %lu error %lx at %lx:%lx",
-          name, cpl, c->vector, c->error, c->cs, c->ip);
+    check(c->vector == DONE && c->ip == t2.eip + 2 && c->cs == K_CODE,
+          "%s at CPL %u: vector %lu error %lx at %lx:%lx", name, cpl, c->vector, c->error, c->cs,
+          c->ip);
     for (unsigned i = 0; i < 8; i++)
         good &= c->r[i] == t2.r[i] || i == RSP;
-    check(good && c->r[RSP] == t2.r[RSP], "%s at CPL %u: registers loaded, ESP %lx", name, cpl, c->r[RSP]);
-    check((c->flags & ~(word)FL_RF) == (t2.eflags | (nested ? FL_NT : 0)), "%s: flags %lx", name, c->flags);
+    check(good && c->r[RSP] == t2.r[RSP], "%s at CPL %u: registers loaded, ESP %lx", name, cpl,
+          c->r[RSP]);
+    check((c->flags & ~(word)FL_RF) == (t2.eflags | (nested ? FL_NT : 0)), "%s: flags %lx", name,
+          c->flags);
     good = true;
     for (unsigned i = 0; i < 8; i++)
         good &= t->r[i] == before->r[i];
     check(good, "%s at CPL %u: registers saved", name, cpl);
-    check(t->eip == (uintptr_t)after && t->cs == before->cs && t->ss == before->ss && t->ds == before->ds &&
-              t->es == before->es && t->fs == before->fs && t->gs == before->gs,
+    check(t->eip == (uintptr_t)after && t->cs == before->cs && t->ss == before->ss &&
+              t->ds == before->ds && t->es == before->es && t->fs == before->fs &&
+              t->gs == before->gs,
           "%s at CPL %u: EIP and segments saved: %x", name, cpl, t->eip);
     check(t->eflags == before->flags, "%s at CPL %u: flags saved: %x", name, cpl, t->eflags);
     check(t->cr3 == 0x5a5a0000 && t->ldt == 0, "%s: CR3 and LDT are not saved", name);
@@ -187,8 +192,8 @@ static void there_and_back(void)
     sys_kernel(&c, (uintptr_t)twice);
     c.r[RBX] = 0xb0b;
     sys_go(&c);
-    check(c.vector == DONE && c.cs == K_CODE && c.r[RBX] == 0xb0b, "IRET to the task that called: vector %lu error %lx",
-          c.vector, c.error);
+    check(c.vector == DONE && c.cs == K_CODE && c.r[RBX] == 0xb0b,
+          "IRET to the task that called: vector %lu error %lx", c.vector, c.error);
     check(c.r[RDX] & CR0_TS, "TS after IRET");
     check(task_register() == K_TSS && access_byte(K_TSS) == 0x8b && access_byte(S_T2) == 0x89,
           "busy bits after IRET: %x %x", access_byte(K_TSS), access_byte(S_T2));
@@ -214,11 +219,13 @@ static void sixteen_bit(void)
         sys_kernel(&c, (uintptr_t)(jump ? gate16 : call16));
         c.fs = c.gs = K_DATA;
         sys_go(&c);
-        check(c.vector == DONE && c.ip == 0x9002 && c.cs == S_X, "16-bit TSS: vector %lu error %lx at %lx", c.vector,
-              c.error, c.ip);
-        check((c.r[RAX] & 0xffff) == 0x1600 && (c.r[RDI] & 0xffff) == 0x1607, "16-bit TSS: registers %lx", c.r[RAX]);
+        check(c.vector == DONE && c.ip == 0x9002 && c.cs == S_X,
+              "16-bit TSS: vector %lu error %lx at %lx", c.vector, c.error, c.ip);
+        check((c.r[RAX] & 0xffff) == 0x1600 && (c.r[RDI] & 0xffff) == 0x1607,
+              "16-bit TSS: registers %lx", c.r[RAX]);
         check(t16.link == (jump ? 0xdead : K_TSS), "16-bit TSS: link %x", t16.link);
-        check((access_byte(S_T16) & 0x9f) == 0x83 && access_byte(K_TSS) == (jump ? 0x89 : 0x8b), "16-bit TSS: busy bits");
+        check((access_byte(S_T16) & 0x9f) == 0x83 && access_byte(K_TSS) == (jump ? 0x89 : 0x8b),
+              "16-bit TSS: busy bits");
         check((c.flags & FL_NT) == (jump ? 0 : FL_NT), "16-bit TSS: NT %lx", c.flags);
     }
 }
@@ -295,20 +302,24 @@ static const struct {
 };
 
 /* How a fault arrived: in whose name, with what error. */
-static void check_fault(const char *what, unsigned i, const struct context *c, enum when when, unsigned vector,
-                        unsigned error)
+static void check_fault(const char *what, unsigned i, const struct context *c, enum when when,
+                        unsigned vector, unsigned error)
 {
     word pushed = *(const uint32_t *)(uintptr_t)(fault_tss.r[RSP] - 4);
 
     /* TCG: a new stack segment may be absent; and error codes know nothing of EXT. */
     unsigned known = vector == V_SS || (error & 1) ? ON_TCG : 0;
 
-    check_but(known, "SDM vol. 3 7.3, table 7-1", task_register() == S_FAULT, "%s %u: in the task for faults: TR %x vector %lu error %lx", what, i,
-          task_register(), c->vector, c->error);
-    check_but(known, "SDM vol. 3 7.3, table 7-1", (fault_tss.link & 0xffff) == (when == IN_NEW ? S_T2 : K_TSS), "%s %u: who fails: %x", what, i,
-          fault_tss.link);
-    check_but(known, "SDM vol. 3 6.13 (EXT)", pushed == error, "%s %u: error %lx, expected %x of vector %u", what, i, pushed, error, vector);
-    check_but(known, "SDM vol. 3 7.3, table 7-1", c->ip == (uintptr_t)fault_task + 2, "%s %u: at %lx", what, i, c->ip);
+    check_but(known, "SDM vol. 3 7.3, table 7-1", task_register() == S_FAULT,
+              "%s %u: in the task for faults: TR %x vector %lu error %lx", what, i, task_register(),
+              c->vector, c->error);
+    check_but(known, "SDM vol. 3 7.3, table 7-1",
+              (fault_tss.link & 0xffff) == (when == IN_NEW ? S_T2 : K_TSS), "%s %u: who fails: %x",
+              what, i, fault_tss.link);
+    check_but(known, "SDM vol. 3 6.13 (EXT)", pushed == error,
+              "%s %u: error %lx, expected %x of vector %u", what, i, pushed, error, vector);
+    check_but(known, "SDM vol. 3 7.3, table 7-1", c->ip == (uintptr_t)fault_task + 2,
+              "%s %u: at %lx", what, i, c->ip);
 }
 
 /* A fault of another vector than expected finds no gate, and leads to another error code. */
@@ -335,13 +346,17 @@ static void bad_selectors(void)
         sys_go(&c);
         if (selectors[i].vector) {
             check_fault(field_name[f], i, &c, IN_NEW, selectors[i].vector, sel & 0xfffc);
-            check_but(ON_TCG, "SDM vol. 3 7.3, step 12: the fault comes before the first instruction of the new task",
-                      t2.eip == (uintptr_t)task_done, "%s %u: no instruction of the new task: %x", field_name[f], i, t2.eip);
+            check_but(ON_TCG,
+                      "SDM vol. 3 7.3, step 12: the fault comes before the first instruction of "
+                      "the new task",
+                      t2.eip == (uintptr_t)task_done, "%s %u: no instruction of the new task: %x",
+                      field_name[f], i, t2.eip);
             memcpy(&sel, field[f], 2);
-            check(t2.cs == K_CODE || f == F_CS, "%s %u: CS of the new task is saved again", field_name[f], i);
+            check(t2.cs == K_CODE || f == F_CS, "%s %u: CS of the new task is saved again",
+                  field_name[f], i);
         } else {
-            check(c.vector == DONE && task_register() == S_T2, "%s %u: vector %lu error %lx", field_name[f], i, c.vector,
-                  c.error);
+            check(c.vector == DONE && task_register() == S_T2, "%s %u: vector %lu error %lx",
+                  field_name[f], i, c.vector, c.error);
         }
     }
     /* EIP beyond the limit of CS */
@@ -365,16 +380,16 @@ static void bad_tss(void)
         uint8_t cpl;
         uint8_t vector[4]; /* by TSS, by gate, by INT, by IRET; 0xff: not tried */
     } cases[] = {
-        {0x8b, 0x67, 0xe5, 0, {V_GP, V_GP, V_GP, 0}},          /* busy */
-        {0x89, 0x67, 0xe5, 0, {0, 0, 0, V_TS}},                /* available */
-        {0x09, 0x67, 0xe5, 0, {V_NP, V_NP, V_NP, 0xff}},       /* not present */
-        {0x0b, 0x67, 0xe5, 0, {V_GP, V_GP, V_GP, V_NP}},       /* neither */
-        {0x89, 0x66, 0xe5, 0, {V_TS, V_TS, V_TS, 0xff}},       /* short */
-        {0x8b, 0x66, 0xe5, 0, {V_GP, V_GP, V_GP, V_TS}},       /* short and busy */
-        {0x89, 0x67, 0x65, 0, {0, V_NP, V_NP, 0xff}},          /* gate not present */
-        {0x89, 0x67, 0xe5, 3, {V_GP, 0, 0, 0xff}},             /* DPL 0, from CPL 3 */
-        {0x89, 0x67, 0x85, 3, {V_GP, V_GP, V_GP, 0xff}},       /* gate's DPL 0 */
-        {0x82, 0x67, 0xe5, 0, {V_GP, V_GP, V_GP, V_TS}},       /* an LDT */
+        {0x8b, 0x67, 0xe5, 0, {V_GP, V_GP, V_GP, 0}},    /* busy */
+        {0x89, 0x67, 0xe5, 0, {0, 0, 0, V_TS}},          /* available */
+        {0x09, 0x67, 0xe5, 0, {V_NP, V_NP, V_NP, 0xff}}, /* not present */
+        {0x0b, 0x67, 0xe5, 0, {V_GP, V_GP, V_GP, V_NP}}, /* neither */
+        {0x89, 0x66, 0xe5, 0, {V_TS, V_TS, V_TS, 0xff}}, /* short */
+        {0x8b, 0x66, 0xe5, 0, {V_GP, V_GP, V_GP, V_TS}}, /* short and busy */
+        {0x89, 0x67, 0x65, 0, {0, V_NP, V_NP, 0xff}},    /* gate not present */
+        {0x89, 0x67, 0xe5, 3, {V_GP, 0, 0, 0xff}},       /* DPL 0, from CPL 3 */
+        {0x89, 0x67, 0x85, 3, {V_GP, V_GP, V_GP, 0xff}}, /* gate's DPL 0 */
+        {0x82, 0x67, 0xe5, 0, {V_GP, V_GP, V_GP, V_TS}}, /* an LDT */
         {0xe9, 0x67, 0xe5, 3, {0, 0, 0, 0xff}},
     };
     static const uint8_t *const code[] = {call_tss, call_gate, int_gate, task_iret};
@@ -383,14 +398,17 @@ static void bad_tss(void)
     for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++)
         for (unsigned how = 0; how < 4; how++) {
             unsigned vector = cases[i].vector[how];
-            bool gate_fault = (how == 1 || how == 2) && (!(cases[i].gate_access & 0x80) || (cases[i].cpl && !(cases[i].gate_access & 0x60)));
+            bool gate_fault =
+                (how == 1 || how == 2) && (!(cases[i].gate_access & 0x80) ||
+                                           (cases[i].cpl && !(cases[i].gate_access & 0x60)));
             unsigned error = gate_fault ? (how == 1 ? S_GATE : V_TASK * 8 + 2) : S_T2;
 
             if (vector == 0xff)
                 continue;
             fresh();
             only_gate(vector);
-            sys_gdt[GDT_SLOT(S_T2)] = sys_segment((uintptr_t)&t2, cases[i].limit, cases[i].access, 0);
+            sys_gdt[GDT_SLOT(S_T2)] =
+                sys_segment((uintptr_t)&t2, cases[i].limit, cases[i].access, 0);
             sys_gdt[GDT_SLOT(S_GATE)] = sys_gate(S_T2, 0, cases[i].gate_access, 0);
             sys_set_gate(V_TASK, S_T2, 0, cases[i].gate_access, 0);
             main_tss()->link = S_T2;
@@ -399,13 +417,15 @@ static void bad_tss(void)
                 c.flags |= FL_NT;
             sys_go(&c);
             if (vector) {
-                check_fault(how == 3 ? "TSS, by IRET" : "TSS", i * 4 + how, &c, IN_OLD, vector, error);
-                check(main_tss()->eip == (uintptr_t)code[how], "TSS %u: the instruction that failed: %x", i * 4 + how,
-                      main_tss()->eip);
-                check(access_byte(S_T2) == cases[i].access, "TSS %u: its descriptor is as it was", i * 4 + how);
+                check_fault(how == 3 ? "TSS, by IRET" : "TSS", i * 4 + how, &c, IN_OLD, vector,
+                            error);
+                check(main_tss()->eip == (uintptr_t)code[how],
+                      "TSS %u: the instruction that failed: %x", i * 4 + how, main_tss()->eip);
+                check(access_byte(S_T2) == cases[i].access, "TSS %u: its descriptor is as it was",
+                      i * 4 + how);
             } else {
-                check(c.vector == DONE && task_register() == S_T2, "TSS %u: vector %lu error %lx", i * 4 + how,
-                      c.vector, c.error);
+                check(c.vector == DONE && task_register() == S_T2, "TSS %u: vector %lu error %lx",
+                      i * 4 + how, c.vector, c.error);
             }
         }
 }
@@ -441,8 +461,9 @@ static void exceptions(void)
     c.r[RCX] = S_T2;
     sys_go(&c);
     check_fault("exception", 0, &c, IN_OLD, V_GP, S_T2);
-    check_but(ON_TCG, "SDM vol. 3 17.3.1.1 (RF of faults)", main_tss()->eip == (uintptr_t)bad_load && (main_tss()->eflags & FL_RF), "it saves EIP %x and RF: flags %x",
-          main_tss()->eip, main_tss()->eflags);
+    check_but(ON_TCG, "SDM vol. 3 17.3.1.1 (RF of faults)",
+              main_tss()->eip == (uintptr_t)bad_load && (main_tss()->eflags & FL_RF),
+              "it saves EIP %x and RF: flags %x", main_tss()->eip, main_tss()->eflags);
     check(c.flags & FL_NT, "NT in the handler");
 
     /* EXT is set when the handler's task cannot be had: #GP(TSS + EXT), and with that handled. */
@@ -465,7 +486,8 @@ static void exceptions(void)
     write_dr6(0);
     sys_kernel(&c, (uintptr_t)go);
     sys_go(&c);
-    check_but(ON_TCG, "SDM vol. 3 17.3.1.5", c.vector == V_DB && c.ip == t2.eip && (c.dr6 & 0xe00f) == 0x8000,
+    check_but(ON_TCG, "SDM vol. 3 17.3.1.5",
+              c.vector == V_DB && c.ip == t2.eip && (c.dr6 & 0xe00f) == 0x8000,
               "T bit: vector %lu at %lx, DR6 %lx", c.vector, c.ip, c.dr6);
     check(task_register() == S_T2, "T bit: in the new task");
 
@@ -484,7 +506,8 @@ static void exceptions(void)
     t2.ds = 0x0f;
     sys_kernel(&c, (uintptr_t)go);
     sys_go(&c);
-    check(c.vector == DONE && c.ds == 0x0f, "segments from the new LDT: vector %lu error %lx", c.vector, c.error);
+    check(c.vector == DONE && c.ds == 0x0f, "segments from the new LDT: vector %lu error %lx",
+          c.vector, c.error);
 }
 
 /* A virtual-8086 task. */
@@ -506,8 +529,8 @@ static void v86_task(void)
     t2.es = 0x1234;
     sys_kernel(&c, (uintptr_t)go);
     sys_go(&c);
-    check(c.vector == DONE && (c.flags & FL_VM) && c.cs == 0x0900 && c.ip == 2 && c.ds == 0xffff && c.es == 0x1234 &&
-              c.ss == 0x0800 && c.r[RSP] == 0xf00,
+    check(c.vector == DONE && (c.flags & FL_VM) && c.cs == 0x0900 && c.ip == 2 && c.ds == 0xffff &&
+              c.es == 0x1234 && c.ss == 0x0800 && c.r[RSP] == 0xf00,
           "virtual-8086 task: vector %lu error %lx at %lx:%lx", c.vector, c.error, c.cs, c.ip);
 }
 
@@ -540,8 +563,8 @@ static void paging(void)
     check(*(volatile uint32_t *)window == 0xd0, "the window of the first task");
     sys_kernel(&c, (uintptr_t)go);
     sys_go(&c);
-    check(c.vector == DONE && c.r[RAX] == 0xd1 && read_cr3() == (uintptr_t)directory[1], "CR3 of the new task: %lx, read %lx",
-          read_cr3(), c.r[RAX]);
+    check(c.vector == DONE && c.r[RAX] == 0xd1 && read_cr3() == (uintptr_t)directory[1],
+          "CR3 of the new task: %lx, read %lx", read_cr3(), c.r[RAX]);
     write_cr3((uintptr_t)directory[0]);
 
     /* The TSS lies in a page that is not there: nothing has happened. */
@@ -553,7 +576,8 @@ static void paging(void)
     memcpy((uint8_t *)seen[0] + 4096 - 0x34, &t2, 0x34);
     sys_kernel(&c, (uintptr_t)go);
     sys_go(&c);
-    check(c.vector == V_PF && c.ip == (uintptr_t)go && (c.cr2 & ~0xfffu) == 0x40001000 && !(c.error & 5),
+    check(c.vector == V_PF && c.ip == (uintptr_t)go && (c.cr2 & ~0xfffu) == 0x40001000 &&
+              !(c.error & 5),
           "TSS not there: vector %lu error %lx cr2 %lx at %lx", c.vector, c.error, c.cr2, c.ip);
     check(task_register() == K_TSS && access_byte(S_T2) == 0x89 && access_byte(K_TSS) == 0x8b,
           "TSS not there: still the old task: TR %x, %x", task_register(), access_byte(S_T2));

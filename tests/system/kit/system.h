@@ -203,8 +203,8 @@ SYS_DR(7)
 #undef SYS_DR
 
 /* A piece of guest code at file scope: a label that C can see. */
-#define CODE(name, text)          \
-    extern const uint8_t name[];  \
+#define CODE(name, text)                                                                           \
+    extern const uint8_t name[];                                                                   \
     __asm__(".pushsection .text\n" #name ": " text "\n.popsection")
 
 struct cpuid {
