@@ -158,7 +158,9 @@ static void set_segments(void)
                      :
                      : "r"(K_DATA));
     __asm__ volatile("ljmp %0, $1f; 1:" : : "i"(K_CODE));
-    __asm__ volatile("ltr %w0" : : "r"(K_TSS));
+    __asm__ volatile("ltr %w0; lldt %w1"
+                     :
+                     : "r"(K_TSS), "r"(0)); /* after a reset LDTR is not null */
 }
 
 void machine_exit(int code)
