@@ -13,6 +13,7 @@ uint8_t sys_stack_user[SYS_STACK_BYTES] __attribute__((aligned(4096)));
 uint8_t sys_stack_spare[4][SYS_STACK_BYTES] __attribute__((aligned(4096)));
 
 bool (*sys_hook)(struct context *c);
+bool sys_no_dr6;
 
 extern const uint8_t sys_stubs[256][16];
 

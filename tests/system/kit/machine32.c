@@ -74,7 +74,7 @@ static void take(struct context *c, const struct frame32 *f)
     c->vector = f->vector;
     c->error = f->error;
     c->cr2 = read_cr2();
-    c->dr6 = read_dr6();
+    c->dr6 = sys_no_dr6 ? 0 : read_dr6();
 }
 
 static void give(const struct context *c, struct frame32 *f)

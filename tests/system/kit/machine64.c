@@ -25,7 +25,7 @@ static void take(struct context *c, const struct trap_frame *f)
     c->vector = f->vector;
     c->error = f->error;
     c->cr2 = read_cr2();
-    c->dr6 = read_dr6();
+    c->dr6 = sys_no_dr6 ? 0 : read_dr6();
 }
 
 static void give(const struct context *c, struct trap_frame *f)

@@ -129,6 +129,8 @@ void sys_go(struct context *c);
 /* Called for every trap before it ends sys_go(): returns whether it was dealt with, and the code goes
  * on with what is in c. NULL for none. */
 extern bool (*sys_hook)(struct context *c);
+/* Set while DR7.GD is: DR6 is not looked at then. */
+extern bool sys_no_dr6;
 /* A state to start from: flat kernel segments, the test stack, flags with nothing set. */
 void sys_kernel(struct context *c, word ip);
 /* Flat user segments, the user's stack. 64-bit: ip and stack in the user's alias of memory. */
