@@ -360,7 +360,7 @@ static void stacks(void)
                                      : c.vector == V_SS && c.error == 0 &&
                                            c.ip == (uintptr_t)cases[k].code &&
                                            /* IRET to a 16-bit stack loads SP alone */
-                                               (c.r[RSP] & (wide ? 0xffffffff : 0xffff)) ==
+                                           (c.r[RSP] & (wide ? 0xffffffff : 0xffff)) ==
                                                (cases[k].code == k_ebp ? 0x900 : sp),
                               "%s at ESP %x, limit %x access %x flags %x: vector %lu error %lx ESP "
                               "%lx, expected %u",
