@@ -495,6 +495,45 @@ static void software_disable(void)
 
 /* --- The timer -------------------------------------------------------------------------------------------- */
 
+/* The count and the time, read together. */
+static uint32_t sample(uint64_t *tsc)
+{
+    for (;;) {
+        uint64_t before = rdtsc();
+        uint32_t count = get(CURRENT);
+
+        *tsc = rdtsc();
+        if (*tsc - before < 100000)
+            return count;
+    }
+}
+
+/* How much faster the timer counts by divisor 1 than by each other one. */
+static void divisors(void)
+{
+    static const uint32_t divide[] = {0xb, 0x0, 0x1, 0x2, 0x3, 0x8, 0x9, 0xa};
+    uint64_t one = 0;
+
+    set(LVT_TIMER, 0x61 | MASKED);
+    for (unsigned i = 0; i < 8; i++) {
+        uint64_t from, to, per;
+        uint32_t a, b;
+
+        set(DIVIDE, divide[i]);
+        set(INITIAL, 0xffffffff);
+        a = sample(&from);
+        do
+            b = sample(&to);
+        while (a - b < 4000);
+        per = ((to - from) << 8) / (a - b); /* cycles for 256 counts */
+        if (i == 0)
+            one = per;
+        check(per * 4 > (one << i) * 3 && per * 4 < (one << i) * 5,
+              "divisor %u: %lu cycles for 256 counts, 1: %lu", 1u << i, per, one);
+    }
+    set(INITIAL, 0);
+}
+
 static void timer(void)
 {
     static const uint32_t divide[] = {0xb, 0x0, 0x1, 0x2, 0x3, 0x8, 0x9, 0xa};
@@ -704,6 +743,7 @@ static void in_this_mode(void)
     registers();
     software_disable();
     non_maskable();
+    divisors();
     timer();
     extint();
 }

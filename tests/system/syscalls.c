@@ -259,6 +259,32 @@ static void trap_flag(void)
               "SYSRETQ with TF: vector %lu at %lx", c.vector, c.ip);
 }
 
+/* RF: neither SYSCALL nor SYSRET leaves it set, so that a breakpoint behind them hits; R11 has it clear. */
+static void resume_flag(void)
+{
+    struct context c;
+
+    for (unsigned back = 0; back < 2; back++) {
+        word at = back ? user_alias(in_user) : (uintptr_t)entered;
+
+        if (back)
+            sys_kernel(&c, (uintptr_t)do_sysret64);
+        else
+            sys_user(&c, (uintptr_t)do_syscall);
+        c.flags |= FL_RF;
+        c.r[RCX] = at;
+        c.r[R11] = FL_FIXED | FL_RF;
+        write_dr0(at);
+        write_dr6(0);
+        write_dr7(0x402);
+        sys_go(&c);
+        write_dr7(0x400);
+        check(c.vector == V_DB && c.ip == at && (c.dr6 & 15) == 1,
+              "a breakpoint behind %s: vector %lu at %lx", back ? "SYSRET" : "SYSCALL", c.vector,
+              c.ip);
+    }
+}
+
 static void sysenter_sysexit(void)
 {
     struct context c;
@@ -328,6 +354,7 @@ void system_main(void)
     leave();
     not_canonical();
     trap_flag();
+    resume_flag();
     sysenter_sysexit();
     bases();
     report("syscalls");
