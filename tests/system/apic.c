@@ -524,7 +524,7 @@ static void divisors(void)
         a = sample(&from);
         do
             b = sample(&to);
-        while (to - from < 2000000); /* long against what lies between the readings */
+        while (to - from < 2000000);        /* long against what lies between the readings */
         per = ((to - from) << 8) / (a - b); /* cycles for 256 counts */
         if (i == 0)
             one = per;
