@@ -18,7 +18,7 @@ struct vcpu;
 
 struct bt_options {
     size_t
-        size; /* bytes of host code before all is thrown away and begun anew; 0: BT_SIZE_DEFAULT */
+        size; /* bytes of host code; when half of them are full the other half is used again. 0: BT_SIZE_DEFAULT */
     unsigned threshold; /* a block is interpreted so often before it is translated */
     bool no_traces;     /* no superblocks */
     bool no_chain;      /* every block returns to the dispatcher */
@@ -45,7 +45,7 @@ struct bt_stats {
     u64 translated; /* blocks */
     u64 insns;      /* guest instructions in them */
     u64 host_bytes;
-    u64 emptied;       /* how often all was thrown away */
+    u64 emptied;       /* how often half of it fell, to make room */
     u64 traces, loops; /* superblocks made, and how many of them lead back to their head */
     u64 entered;       /* from the dispatcher */
     u64 filled;        /* slow paths that had the TLB filled and went on */
@@ -53,11 +53,13 @@ struct bt_stats {
     u64 linked;        /* branches chained */
 };
 
-/* Let v run translated code. `o` stays. 0 or -errno. Main thread, before v runs. */
+/* Let v run translated code, which it shares with the other vCPUs of its machine: `o` is the first one's, and stays. 0 or
+ * -ENOMEM. Main thread, before any of them runs. */
 int bt_create(struct vcpu *v, const struct bt_options *o);
 /* Nobody executes it any more. A vCPU without a translator is allowed. */
 void bt_destroy(struct vcpu *v);
-void bt_get_stats(const struct vcpu *v, struct bt_stats *s);
+/* Of n vCPUs of one machine together. */
+void bt_get_stats(struct vcpu *const *v, unsigned n, struct bt_stats *s);
 
 /* How often something ran. */
 struct bt_count {
@@ -68,13 +70,13 @@ enum bt_count_kind {
     BT_UNLOWERED, /* micro-ops without lowering: the interpreter's routine was called */
     BT_REST,      /* micro-ops at which the rest of a block was left to the interpreter */
 };
-/* The counts of n vCPUs together, which need bt_options.count, the highest first: up to `max` into to[]. Returns how many.
- * *total: the sum of all, those too that had no room. While none of them runs. */
-unsigned bt_get_counts(struct vcpu *const *v, unsigned n, enum bt_count_kind kind,
-                       struct bt_count *to, unsigned max, u64 *total);
-/* Print the blocks that n vCPUs have translated, which needs bt_options.profile, by the instructions executed in each;
- * the first ones with their instructions. `executed`: all instructions of the run. 0 or -ENOMEM. While none of them
+/* The counts of v's machine, which need bt_options.count, the highest first: up to `max` into to[]. Returns how many.
+ * *total: the sum of all, those too that had no room. While no vCPU runs. */
+unsigned bt_get_counts(const struct vcpu *v, enum bt_count_kind kind, struct bt_count *to,
+                       unsigned max, u64 *total);
+/* Print the blocks that were translated for v's machine, which needs bt_options.profile, by the instructions executed in
+ * each; the first ones with their instructions. `executed`: all instructions of the run. 0 or -ENOMEM. While no vCPU
  * runs. */
-int bt_print_profile(FILE *to, struct vcpu *const *v, unsigned n, u64 executed);
+int bt_print_profile(FILE *to, const struct vcpu *v, u64 executed);
 
 #endif

@@ -76,8 +76,8 @@ void bt_mnemonic(char *text, size_t size, const struct block *b, const struct uo
                                            "repnz ", "lock ", "data16 "};
     char all[TEXT], *end = all;
 
-    insn_disassemble(all, sizeof(all), (enum code_mode)(b->key & KEY_CODE), b->bytes + u->rip_off,
-                     u->ilen, b->rip + u->rip_off);
+    insn_disassemble(all, sizeof(all), (enum code_mode)(b->key & KEY_CODE),
+                     block_bytes(b) + u->rip_off, u->ilen, b->rip + u->rip_off);
     for (unsigned i = 0; i < ARRAY_SIZE(prefixes); i++)
         if (!strncmp(end, prefixes[i], strlen(prefixes[i]))) {
             end += strlen(prefixes[i]);
@@ -162,9 +162,12 @@ static unsigned parts_of(const struct uop *u, const struct low *l)
     case LOW_RET: return u->imm ? P_IMM : 0;
     case LOW_LEAVE:
     case LOW_NOP:
+    case LOW_CARRY:
+    case LOW_DIRECTION:
     case LOW_CWD: return 0;
     case LOW_NONE:
     case LOW_SSE:
+    case LOW_MMX:
     case LOW_HELPER:
     case LOW_LEAVES: return P_RAW;
     default: return parts_of_form(l);
@@ -465,7 +468,8 @@ void bt_dump_block(const struct trans *t)
     if (o->log & BT_LOG_IN_ASM) {
         fprintf(to, "IN: %u\n", t->n_insns);
         for (unsigned k = 0; k < t->n_blocks; k++)
-            bt_print_guest(to, b->key, t->blocks[k]->rip, t->blocks[k]->bytes, t->blocks[k]->len);
+            bt_print_guest(to, b->key, t->blocks[k]->rip, block_bytes(t->blocks[k]),
+                           t->blocks[k]->len);
     }
     if (o->log & BT_LOG_UOPS)
         print_uops(to, t);

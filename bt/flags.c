@@ -62,12 +62,15 @@ u32 bt_defines(const struct uop *u)
     case LOW_CALL:
     case LOW_RET: return BIT(R_SP);
     case LOW_NOP:
+    case LOW_CARRY:
+    case LOW_DIRECTION:
     case LOW_JCC:
     case LOW_JMP:
     case LOW_END: return 0;
     case LOW_LOCK: return 0;
-    case LOW_SSE: return bt_sse_writes_gpr(l) ? (u32)BIT(u->dst) : 0;
+    case LOW_SSE: return bt_sse_defines(u);
     case LOW_X87: return u->op == UOP_X87_FNSTSW_AX ? BIT(R_AX) : 0;
+    case LOW_MMX: return bt_mmx_defines(u);
     default: return ~0u;
     }
 }
@@ -156,7 +159,8 @@ static bool looks_at_once(const struct uop *u)
 {
     const struct low *l = &bt_low[u->op];
 
-    return bt_is_pure(u) && !bt_is_high(u->dst, l->size) && !bt_is_high(u->src, l->size);
+    return bt_is_pure(u) && !bt_is_by_cl(l) && !bt_is_high(u->dst, l->size) &&
+           !bt_is_high(u->src, l->size);
 }
 
 static bool is_partial(u8 writes)

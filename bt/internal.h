@@ -10,6 +10,7 @@
  *   translate.c   a block: its entry, its micro-ops in order, its exits, what lies out of line
  *   stubs.c       code made once: entering and leaving, the slow path, loading and saving of vector registers
  *   runtime.c     the dispatcher: finds, translates and chains blocks; slow paths end here
+ *   shared.c      what all vCPUs share: tables, chains, page numbers, and how all that falls
  *   watch.h       what can be seen of all this: dumps, profile, names for perf and GDB
  *
  * Host registers: RBP holds &vcpu->r[0], so the guest registers that have no host register of their own lie at short
@@ -23,7 +24,7 @@
 
 #include "bt/bt.h"
 #include "bt/emit.h"
-#include "cpu/block.h"
+#include "cpu/code_cache.h"
 #include "cpu/uops.h"
 #include "cpu/vcpu.h"
 
@@ -57,10 +58,13 @@ enum low_kind {
     LOW_LEA,
     LOW_BSWAP,
     LOW_NOP,
+    LOW_CARRY,     /* CLC, STC, CMC */
+    LOW_DIRECTION, /* CLD, STD */
     LOW_CWD,
     LOW_END,
     LOW_SSE,
     LOW_X87,
+    LOW_MMX,
     LOW_HELPER, /* UOP_CALL: the helper is called directly */
     LOW_LEAVES, /* no lowering, and the block ends in it */
 };
@@ -86,8 +90,8 @@ struct low {
     u8 size;      /* bytes */
     u8 from;      /* bytes of the source of a widening move; LOW_X87: of the memory operand */
     bool flags;   /* this twin writes flags */
-    u32 host;     /* LOW_SSE: the host's opcode */
-    u8 sse;       /* LOW_SSE: enum sse_shape */
+    u32 host;     /* LOW_SSE, LOW_MMX: the host's opcode */
+    u8 sse;       /* LOW_SSE: enum sse_shape; LOW_MMX: enum mmx_shape */
     bool aligned; /* LOW_SSE: the memory operand has to be */
 };
 
@@ -96,6 +100,7 @@ extern struct low bt_low[UOP_COUNT];
 /* Order of the families' operations (uops_families.h). */
 enum { OP_ADD, OP_OR, OP_ADC, OP_SBB, OP_AND, OP_SUB, OP_XOR, OP_CMP, OP_TEST };
 enum { OP_INC, OP_DEC, OP_NEG, OP_NOT };
+enum { CARRY_CLEAR, CARRY_SET, CARRY_TURN };
 enum { OP_ROL, OP_ROR, OP_RCL, OP_RCR, OP_SHL, OP_SHR, OP_SAR };
 
 /* ---- Places where translated code can be left ---------------------------------------------------------------------- */
@@ -130,10 +135,12 @@ struct bt_note {
 
 /* A direct branch out of a block. */
 struct bt_exit {
-    struct bt_block *to;
-    struct bt_exit *next; /* of those that lead to `to` */
-    u8 *jump;             /* displacement of the jump that is patched */
-    u8 *id;               /* immediate of the page check that stands before it; NULL: same page */
+    _Atomic(struct bt_block *) to; /* changed under the lock */
+    struct bt_exit *next, **at;    /* of those that lead to `to` */
+    u8 *jump;                      /* displacement of the jump that is patched */
+    u8 *id;      /* immediate of the page check that stands before it; NULL: same page */
+    u32 only_id; /* what that was set to first, and may be set to at all */
+    bool gone;   /* of a region that has fallen */
     const u8 *stub;
     u64 rip;
 };
@@ -148,12 +155,13 @@ struct bt_trace;
 
 struct bt_block {
     struct block *b;
-    struct bt_trace *trace; /* it begins here, and is entered instead; NULL: none */
-    bool traced;            /* there is, or was, a trace that holds it */
-    u8 samples;             /* how often the block was met when the budget was used up */
+    bool gone;                        /* under the lock */
+    _Atomic(struct bt_trace *) trace; /* it begins here, and is entered instead; NULL: none */
+    bool traced;                      /* there is, or was, a trace that holds it; under the lock */
+    _Atomic u8 samples;               /* how often the block was met when the budget was used up */
     u8 *code;
-    struct bt_exit *in;
-    u32 page_id;
+    struct bt_exit *in;  /* under the lock */
+    _Atomic u32 page_id; /* 0: nothing is chained to it */
     u16 page_slot;
     u32 code_size;
 };
@@ -188,7 +196,7 @@ struct bt_recorder {
 #define BT_BLOCKS_MAX (1u << 18)
 #define BT_COPIES_MAX (1u << 17)
 #define BT_NOTES_MAX (1u << 19)
-#define BT_IDS (1u << 15)
+#define BT_IDS (1u << 16)
 #define BT_JUMP_SHIFT 9
 
 struct trans {
@@ -256,26 +264,39 @@ struct trans {
     u32 at[BT_SEQ_MAX + 1];
 };
 
+/* How far each table is filled. Each has a part for each region, as the code memory has (bt/shared.c). */
+#define BT_REGIONS 2
+struct bt_fill {
+    size_t used;
+    unsigned n_points, n_exits, n_blocks, n_copies, n_notes, n_traces, n_sites;
+};
+
+/* What all vCPUs share. Changed under the code cache's lock; read by translated code's slow paths without, of what was
+ * published before (bt_published). */
 struct bt {
-    u8 *write;         /* the code memory, writable */
-    ptrdiff_t to_exec; /* add this: the same, executable */
-    size_t size, used, fixed;
+    unsigned users;
+    struct code_cache *cache; /* NULL: one vCPU, without one (tests) */
+    u8 *write;                /* the code memory, writable */
+    ptrdiff_t to_exec;        /* add this: the same, executable */
+    size_t size, fixed;
+    struct bt_fill now;                /* of the region that is being filled */
+    struct bt_fill filled[BT_REGIONS]; /* of the others, when they ceased to be */
+    unsigned region;
+    u64 retiring; /* the other region fell with that number (code_retire()), and may still be known to somebody */
+    _Atomic u64 published; /* how often something was made */
     struct bt_point *points;
     struct bt_exit *exits;
     struct bt_block *blocks;
-    unsigned n_points, n_exits, n_blocks;
     struct bt_page *pages; /* BT_IDS, by hash */
-    u32 n_pages;
+    u32 n_pages, last_id;
     const struct bt_options *options;
     /* Code made once. */
     const u8 *clear_sites;
     const u8 *enter, *leave, *leave_saved, *slow, *call, *call_leave, *load_xmm, *save_xmm;
     const u8 *load_x87, *reload_x87, *save_x87, *save;
     struct uop (*copies)[2];
-    unsigned n_copies;
     struct bt_note *notes; /* from 1 on */
-    unsigned n_notes;
-    struct bt_stats stats;
+    struct bt_stats stats; /* but for what each vCPU counts */
     /* What bt/watch.h needs; NULL where it is not wanted. */
     struct bt_unlowered *unlowered;
     u64 *rests; /* by micro-op */
@@ -283,10 +304,34 @@ struct bt {
     struct bt_symbols *symbols;
     struct trans trans;
     struct bt_trace *traces; /* BT_TRACES_MAX */
-    unsigned n_traces, n_sites;
+};
+
+/* What each vCPU has of its own, besides what translated code reads (struct translated). */
+struct bt_own {
     struct bt_recorder recorder;
     struct bt_exit *from; /* the exit that was taken last, if a chain can start there */
+    u64 entered, filled, interpreted;
 };
+
+static inline void bt_lock(struct bt *bt)
+{
+    if (bt->cache)
+        pthread_mutex_lock(&bt->cache->lock);
+}
+static inline void bt_unlock(struct bt *bt)
+{
+    if (bt->cache)
+        pthread_mutex_unlock(&bt->cache->lock);
+}
+/* Something was made, and code leads to it / what code has led to was made before. */
+static inline void bt_publish(struct bt *bt)
+{
+    atomic_fetch_add_explicit(&bt->published, 1, memory_order_release);
+}
+static inline void bt_published(struct bt *bt)
+{
+    (void)atomic_load_explicit(&bt->published, memory_order_acquire);
+}
 
 /* The host register of a guest register, or -1: it lies in memory. */
 extern const i8 bt_home[UREG_COUNT];
@@ -308,6 +353,7 @@ static inline unsigned bt_jump_index(u64 rip)
 void bt_low_init(void);
 void bt_low_init_sse(void);
 void bt_low_init_x87(void);
+void bt_low_init_mmx(void);
 /* Fill pair[0] with a copy of u that is executed alone: its neighbour returns. Returns pair. */
 const struct uop *bt_alone(struct uop *pair, const struct uop *u);
 /* Is there a lowering for just this one? */
@@ -344,6 +390,13 @@ enum flag_shape {
 };
 void bt_flags_after(struct trans *t, enum flag_shape shape);
 void bt_flags_store(struct trans *t, enum flag_shape shape);
+/* All of them are in vcpu->cc: nothing is put off, nothing of EFLAGS counts. */
+static inline void bt_flags_are_stored(struct trans *t)
+{
+    t->host_flags = 0;
+    t->n_pending = 0;
+    t->exit_store = false;
+}
 enum flag_fate bt_fate(const struct trans *t);
 /* Emit a test of a condition; returns the host's condition code that then tells it. */
 unsigned bt_condition(struct trans *t, unsigned cond);
@@ -363,6 +416,10 @@ struct host_mem bt_access_aligned(struct trans *t, unsigned size, unsigned acces
 void bt_emit_missed(struct trans *t);
 struct host_mem bt_access_at(struct trans *t, int reg, unsigned size, unsigned access, u32 point);
 bool bt_can_address(const struct uop *u);
+/* The width of the arithmetic that gives the offset of the operand; then its segment's base is added to the offset in RCX,
+ * if it has one, for an operand of `size` bytes. Clobbers RAX. */
+unsigned bt_offset_size(const struct uop *u);
+void bt_add_segment(struct trans *t, unsigned size);
 /* The offset part alone, into `to` (LEA); 8 bytes. */
 void bt_offset(struct trans *t, const struct uop *u, unsigned to, unsigned size);
 
@@ -390,12 +447,32 @@ void bt_exit_direct(struct trans *t, u64 rip);
 /* A push of `size` bytes: the checked operand (in RAX, RCX); RDX is free. Then RCX becomes the stack pointer. */
 struct host_mem bt_push_place(struct trans *t, unsigned size, bool fill);
 void bt_set_sp(struct trans *t, unsigned size);
-/* Does it write a general register? */
-bool bt_sse_writes_gpr(const struct low *l);
+/* General registers written, as a mask. */
+u32 bt_sse_defines(const struct uop *u);
+
+/* lower_shift.c, lower_bits.c */
+bool bt_shift_is_lowered(const struct uop *u, const struct low *l);
+bool bt_lower_shift(struct trans *t, const struct low *l);
+void bt_lower_double_shift(struct trans *t, const struct low *l);
+/* Is it a shift by CL? */
+static inline bool bt_is_by_cl(const struct low *l)
+{
+    return (l->kind == LOW_SHIFT || l->kind == LOW_DSHIFT) &&
+           (l->form == FORM_RC || l->form == FORM_MC);
+}
+bool bt_bits_is_lowered(const struct low *l);
+void bt_lower_bit(struct trans *t, const struct low *l);
+/* LOCK BTS, BTR, BTC: op 1, 2, 3. */
+void bt_lower_locked_bit(struct trans *t, const struct low *l, unsigned op);
+void bt_lower_bits(struct trans *t, const struct low *l);
+/* CRC32, a helper to the interpreter. */
+void bt_lower_crc32(struct trans *t, bool memory);
 
 /* lower_x87.c */
 bool bt_lower_x87(struct trans *t, const struct low *l);
 bool bt_x87_is_lowered(const struct uop *u);
+/* Have the guest's x87 state in the host's unit. */
+void bt_need_x87(struct trans *t);
 /* The number of the last x87 instruction's note, if nothing says yet which that is; else 0. */
 u32 bt_x87_note(struct trans *t);
 /* Before the block is left or C is called: have the note in vcpu->t. Touches no flags. */
@@ -405,12 +482,39 @@ void bt_x87_recover(struct vcpu *v, const struct bt_point *pt);
 void bt_make_x87(struct bt *bt, struct emitter *e);
 void bt_make_load_x87(struct bt *bt, struct emitter *e);
 
+/* lower_mmx.c */
+bool bt_lower_mmx(struct trans *t, const struct low *l);
+bool bt_mmx_is_lowered(const struct uop *u);
+/* General registers written, as a mask. */
+u32 bt_mmx_defines(const struct uop *u);
+
+/* lower_string.c: UOP_STRING, UOP_REP_STRING; false: not lowered. */
+bool bt_lower_string(struct trans *t);
+bool bt_lower_rep_string(struct trans *t);
+
 /* lower_sys.c: what bt_is_lowered() does not know of, since flags are as for a call. */
 bool bt_lower_sys(struct trans *t);
 
+/* shared.c: all under the lock. */
+/* Is there room in a table of `max` for `more` besides `n`, in the half that is being filled? */
+static inline bool bt_fits(const struct bt *bt, unsigned n, unsigned more, unsigned max)
+{
+    return n + more < (bt->region + 1) * (max / BT_REGIONS);
+}
+/* Room for one more translation by v; may begin a new region, in which case anything may have fallen. */
+bool bt_make_room(struct vcpu *v);
+/* The number of b's page as it is mapped now. 0: it has none. */
+u32 bt_page_id(struct bt *bt, const struct block *b);
+void bt_link(struct bt *bt, struct bt_exit *x, struct bt_block *to);
+/* All that leads to the head leads to where it is entered now. */
+void bt_redirect(struct bt_block *head);
+extern const struct code_hooks bt_hooks;
+/* bt with its tables; NULL: no memory. / Nobody uses it any more. */
+struct bt *bt_shared_create(const struct bt_options *o, struct code_cache *cache);
+void bt_shared_destroy(struct bt *bt);
+
 /* translate.c */
 struct bt_block *bt_translate(struct bt *bt, struct vcpu *v, struct block *b);
-bool bt_has_room(const struct bt *bt);
 void bt_begin(struct bt *bt, struct vcpu *v, struct bt_block *bb);
 void bt_add_block(struct trans *t, struct block *b);
 void bt_add_uop(struct trans *t, const struct uop *u); /* of the block added last */
@@ -418,18 +522,21 @@ u8 *bt_finish(struct trans *t);
 
 /* trace.c */
 /* The budget was used up at bb, as it is most often where most instructions are executed. */
-void bt_sample(struct bt *bt, struct bt_block *bb);
+void bt_sample(struct vcpu *v, struct bt_block *bb);
 /* While something is recorded: b is going to be executed. False: nothing is any more. */
 bool bt_record(struct vcpu *v, struct block *b);
-/* A block of traces is not what memory holds any more. */
-void bt_traces_gone(struct vcpu *v, struct bt_block *bb);
+/* A block of traces is not to be entered through them any more. Under the lock. */
+void bt_traces_gone(struct bt *bt, struct bt_block *bb);
+void bt_trace_gone(struct bt_trace *tr);
 void bt_trace_entry(struct trans *t);
 /* Forget what the sites know, as soon as an entry of the TLB was lost. */
 void bt_clear_sites(struct vcpu *v);
 /* Where bb is entered. */
 static inline u8 *bt_entry_of(const struct bt_block *bb)
 {
-    return bb->trace ? bb->trace->code : bb->code;
+    const struct bt_trace *tr = atomic_load_explicit(&bb->trace, memory_order_acquire);
+
+    return tr ? tr->code : bb->code;
 }
 /* The number of the code page that may be entered at rip's page. */
 static inline struct host_mem bt_page_slot(const struct trans *t, u64 rip)

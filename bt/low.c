@@ -103,6 +103,11 @@ static void set_others(void)
     for (unsigned i = 0; i < ARRAY_SIZE(leaving); i++)
         bt_low[leaving[i]].kind = LOW_LEAVES;
     set(UOP_NOP, (struct low){.kind = LOW_NOP});
+    set(UOP_CLC, (struct low){.kind = LOW_CARRY, .op = CARRY_CLEAR, .flags = true});
+    set(UOP_STC, (struct low){.kind = LOW_CARRY, .op = CARRY_SET, .flags = true});
+    set(UOP_CMC, (struct low){.kind = LOW_CARRY, .op = CARRY_TURN, .flags = true});
+    set(UOP_CLD, (struct low){.kind = LOW_DIRECTION, .op = 0});
+    set(UOP_STD, (struct low){.kind = LOW_DIRECTION, .op = 1});
     set(UOP_LEA16, (struct low){.kind = LOW_LEA, .size = 2});
     set(UOP_LEA32, (struct low){.kind = LOW_LEA, .size = 4});
     set(UOP_LEA64, (struct low){.kind = LOW_LEA, .size = 8});
@@ -123,6 +128,7 @@ void bt_low_init(void)
     bt_flags_init();
     bt_low_init_sse();
     bt_low_init_x87();
+    bt_low_init_mmx();
 }
 
 static void stop_here(struct vcpu *v, const struct uop *u)

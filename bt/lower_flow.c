@@ -117,11 +117,11 @@ static bool is_same_page(const struct block *b, u64 rip)
 
 static void new_exit(struct trans *t, u64 rip, u8 *jump, u8 *id)
 {
-    struct bt_exit *x = &t->bt->exits[t->bt->n_exits];
+    struct bt_exit *x = &t->bt->exits[t->bt->now.n_exits];
 
     *x = (struct bt_exit){.jump = jump, .id = id, .rip = rip};
     t->outs[t->n_outs].jump = jump;
-    t->outs[t->n_outs++].exit = t->bt->n_exits++;
+    t->outs[t->n_outs++].exit = t->bt->now.n_exits++;
 }
 
 /* What is patched later lies within one aligned word. */
@@ -346,7 +346,7 @@ void bt_lower_call(struct trans *t, bool leaves)
     if (bt_low[u->op].kind == LOW_HELPER) {
         fn = u->helper;
     } else if (!leaves) {
-        u = bt_alone(bt->copies[bt->n_copies++], u);
+        u = bt_alone(bt->copies[bt->now.n_copies++], u);
     }
     emit_mov_imm(e, H_DX, (u64)(uintptr_t)u);
     emit_mov_imm(e, H_AX, (u64)(uintptr_t)fn);
@@ -357,6 +357,7 @@ void bt_lower_call(struct trans *t, bool leaves)
 
         emit8(e, 0x50); /* PUSH RAX */
         emit_mov_imm(e, H_AX, (u64)(uintptr_t)bt_unlowered_counter(t));
+        emit8(e, 0xf0); /* LOCK: other vCPUs count there too */
         emit_xm(e, 8, 0xff, 0, count);
         emit8(e, 0x58);
     }

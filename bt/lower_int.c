@@ -7,7 +7,6 @@
  */
 #include "bt/internal.h"
 
-enum { BITS_BSF, BITS_BSR, BITS_TZCNT, BITS_LZCNT, BITS_POPCNT };
 enum { MUL_MUL, MUL_IMUL, MUL_DIV, MUL_IDIV };
 enum {
     LOCK_ADD,
@@ -32,15 +31,6 @@ static bool has_memory(const struct low *l)
            l->form == FORM_MC || l->form == FORM_L;
 }
 
-static bool shift_is_lowered(const struct uop *u, const struct low *l)
-{
-    if (l->op == OP_RCL || l->op == OP_RCR)
-        return false;
-    if (l->form == FORM_RC || l->form == FORM_MC)
-        return l->size >= 4 && !l->flags;
-    return l->size >= 4 || u->imm < 8u * l->size;
-}
-
 bool bt_is_lowered(const struct uop *u)
 {
     const struct low *l = &bt_low[u->op];
@@ -55,25 +45,23 @@ bool bt_is_lowered(const struct uop *u)
     case LOW_ALU:
         return !high || has_memory(l) == (l->form != FORM_RM) ||
                (l->op != OP_ADC && l->op != OP_SBB);
-    case LOW_SHIFT: return (!high || has_memory(l)) && shift_is_lowered(u, l);
-    case LOW_DSHIFT: return l->size >= 4 && !l->flags;
-    case LOW_BIT: return l->form != FORM_MR;
+    case LOW_SHIFT: return (!high || has_memory(l)) && bt_shift_is_lowered(u, l);
+    case LOW_DSHIFT: return l->size >= 4;
+    case LOW_BIT: return true;
     case LOW_MUL: return l->size >= 4;
-    case LOW_BITS: return l->size >= 4 && (l->op == BITS_BSF || l->op == BITS_BSR);
+    case LOW_BITS: return bt_bits_is_lowered(l);
     case LOW_XCHG: return !(l->form == FORM_R && high) && !bt_is_high(u->src, l->size);
     case LOW_CMPXCHG: return l->form != FORM_R;
     case LOW_XADD: return l->form != FORM_R && !bt_is_high(u->src, l->size);
-    case LOW_LOCK:
-        if (l->op == LOCK_ADC || l->op == LOCK_SBB)
-            return false;
-        return l->op < LOCK_BTS || u->aux;
+    case LOW_LOCK: return l->op != LOCK_ADC && l->op != LOCK_SBB;
     case LOW_LEA: return l->size >= 4 && u->asize >= 4;
-    case LOW_MOV: return !high || l->form == FORM_MR || l->form == FORM_MI;
+    case LOW_MOV:
     case LOW_MOVX:
     case LOW_CMOV:
     case LOW_JMP:
     case LOW_SSE: return true;
     case LOW_X87: return bt_x87_is_lowered(u);
+    case LOW_MMX: return bt_mmx_is_lowered(u);
     case LOW_SET:
     case LOW_UNARY: return !(high && !has_memory(l));
     default: return true;
@@ -244,200 +232,37 @@ static void lower_unary(struct trans *t, const struct low *l)
         bt_flags_after(t, SHAPE_HOST);
 }
 
-/* ---- Shifts --------------------------------------------------------------------------------------------------------- */
+/* ---- Moves ---------------------------------------------------------------------------------------------------------- */
 
-static enum flag_shape shift_shape(const struct uop *u, const struct low *l)
+/* To AH or its like, by way of DH. Touches no flags but for a source that is such a byte too, or memory. */
+static void mov_high(struct trans *t, const struct low *l)
 {
-    if (l->op == OP_SHL)
-        return u->imm == 1 ? SHAPE_SHIFT1 : SHAPE_SHL;
-    return u->imm == 1 ? SHAPE_SHIFT1 : SHAPE_SHR;
-}
-
-static void lower_shift(struct trans *t, const struct low *l)
-{
-    static const u8 ext[] = {[OP_ROL] = 0, [OP_ROR] = 1, [OP_SHL] = 4, [OP_SHR] = 5, [OP_SAR] = 7};
-    const struct uop *u = t->u;
-    bool by_cl = l->form == FORM_RC || l->form == FORM_MC;
-    u32 opcode = by_cl ? 0xd3 : u->imm == 1 ? 0xd1 : 0xc1;
-    struct emitter *e = &t->e;
-
-    if (l->form == FORM_MI || l->form == FORM_MC) {
-        struct host_mem m = bt_access(t, l->size, MMU_RMW, true);
-
-        if (by_cl) { /* RCX holds the address: move that, for the count has to be there */
-            emit_rm(e, 8, 0x8d | EMIT_FIXED, H_AX, m);
-            emit_rr(e, 4, 0x8b, H_CX, (unsigned)bt_home[R_CX]);
-            m = host_at(H_AX, 0);
-        }
-        emit_xm(e, l->size, opcode, ext[l->op], m);
-    } else {
-        int dst;
-
-        if (by_cl)
-            emit_rr(e, 4, 0x8b, H_CX, (unsigned)bt_home[R_CX]);
-        dst = bt_use_operand(t, u->dst, l->size, H_DX);
-        bt_flags_before(t);
-        emit_xr(e, l->size, opcode, ext[l->op], (unsigned)dst);
-        if (by_cl && l->size == 4 && dst != H_DX) /* a count of 0 clears the upper half too */
-            emit_rr(e, 4, 0x8b, (unsigned)dst, (unsigned)dst);
-        if (!by_cl && u->imm != 1)
-            emit8(e, (unsigned)u->imm);
-        if (dst == H_DX)
-            bt_define(t, u->dst, l->size, dst);
-    }
-    if (l->form == FORM_MI && u->imm != 1)
-        emit8(e, (unsigned)u->imm);
-    t->host_flags = 0;
-    if (l->flags)
-        bt_flags_after(t, shift_shape(u, l));
-}
-
-/* A rotate of a register whose CF and OF are stored, the others staying: CF is the host's, OF follows from the result as
- * in cpu/ops_shift.c. */
-static void lower_rotate(struct trans *t, const struct low *l)
-{
-    struct host_mem cc = VCPU_AT(cc);
-    struct emitter *e = &t->e;
-    int dst = bt_use_operand(t, t->u->dst, l->size, H_DX);
-
-    emit_xr(e, l->size, 0xc1, l->op == OP_ROL ? 0 : 1, (unsigned)dst);
-    emit8(e, (unsigned)t->u->imm);
-    emit_xr(e, 1, 0x0f92 | EMIT_FIXED, 0, H_CX);
-    if (dst == H_DX)
-        bt_define(t, t->u->dst, l->size, dst);
-    emit_rr(e, 8, 0x8b, H_AX, (unsigned)dst);
-    emit_xr(e, l->size, 0xc1, 5, H_AX);
-    emit8(e, 8u * l->size - (l->op == OP_ROL ? 1 : 2));
-    if (l->op == OP_ROL) {
-        emit_rr(e, 4, 0x33, H_AX, H_CX);
-    } else {
-        emit_rr(e, 4, 0x8b, H_DX, H_AX);
-        emit_xr(e, 4, 0xc1, 5, H_DX);
-        emit8(e, 1);
-        emit_rr(e, 4, 0x33, H_AX, H_DX);
-    }
-    emit_alu_ri(e, 4, 4, H_AX, 1);
-    emit_rm(e, 1, 0x89, H_AX, cc);
-    cc.disp++;
-    emit_alu_mi(e, 1, 4, cc, 0xfe);
-    emit_rm(e, 1, 0x09, H_CX, cc);
-    t->host_flags = 0;
-    t->n_pending = 0;
-    t->exit_store = false;
-}
-
-static void lower_double_shift(struct trans *t, const struct low *l)
-{
-    bool left = t->u->op < UOP_SHRD_RI16, by_cl = l->form == FORM_RC || l->form == FORM_MC;
-    u32 opcode = EMIT_FIXED | ((left ? 0x0fa4 : 0x0fac) + by_cl);
-    struct emitter *e = &t->e;
-
-    if (l->form == FORM_MI || l->form == FORM_MC) {
-        struct host_mem m = bt_access(t, l->size, MMU_RMW, true);
-        int src = bt_use(t, t->u->src, H_DX);
-
-        if (by_cl) {
-            emit_rm(e, 8, 0x8d | EMIT_FIXED, H_AX, m);
-            emit_rr(e, 4, 0x8b, H_CX, (unsigned)bt_home[R_CX]);
-            m = host_at(H_AX, 0);
-        }
-        emit_rm(e, l->size, opcode, (unsigned)src, m);
-        if (!by_cl)
-            emit8(e, (unsigned)t->u->imm);
-    } else {
-        int dst = bt_use(t, t->u->dst, H_DX), src = bt_use(t, t->u->src, H_AX);
-
-        if (by_cl)
-            emit_rr(e, 4, 0x8b, H_CX, (unsigned)bt_home[R_CX]);
-        emit_rr(e, l->size, opcode, (unsigned)src, (unsigned)dst);
-        if (!by_cl)
-            emit8(e, (unsigned)t->u->imm);
-        if (dst == H_DX || l->size == 4)
-            bt_define(t, t->u->dst, l->size, dst);
-    }
-    t->host_flags = 0;
-}
-
-/* ---- Bits ----------------------------------------------------------------------------------------------------------- */
-
-/* CF alone changes in vcpu->cc. */
-void bt_replace_carry(struct trans *t)
-{
-    struct host_mem cc = VCPU_AT(cc);
-
-    cc.disp++;
-    emit_xr(&t->e, 1, 0x0f92 | EMIT_FIXED, 0, H_AX);
-    emit_alu_mi(&t->e, 1, 4, cc, 0xfe);
-    emit_rm(&t->e, 1, 0x09, H_AX, cc);
-    t->host_flags = 0;
-}
-
-static void lower_bit(struct trans *t, const struct low *l)
-{
+    const unsigned dh = H_DX + 4;
     const struct uop *u = t->u;
     struct emitter *e = &t->e;
+    int src, dst;
 
-    if (l->form == FORM_MI) {
-        struct host_mem m = bt_access(t, l->size, l->op ? MMU_RMW : MMU_READ, true);
+    if (l->form == FORM_RM) {
+        struct host_mem m = bt_access(t, 1, MMU_READ, true);
 
-        emit_xm(e, l->size, 0x0fba | EMIT_FIXED, 4u + l->op, m);
-        emit8(e, u->imm & (8u * l->size - 1));
-    } else {
-        int dst = bt_use(t, u->dst, H_DX);
-
-        bt_flags_before(t);
-        if (l->form == FORM_RI) {
-            emit_xr(e, l->size, 0x0fba | EMIT_FIXED, 4u + l->op, (unsigned)dst);
-            emit8(e, u->imm & (8u * l->size - 1));
-        } else {
-            int src = bt_use(t, u->src, H_CX);
-
-            emit_rr(e, l->size, (0x0fa3 + 8u * l->op) | EMIT_FIXED, (unsigned)src, (unsigned)dst);
-        }
-        if (l->op != 0 && dst == H_DX)
-            bt_define(t, u->dst, l->size, dst);
-    }
-    t->host_flags = UF_C;
-    if (bt_fate(t) == FLAGS_STORE)
-        bt_replace_carry(t);
-    else
-        bt_flags_after(t, SHAPE_HOST);
-}
-
-/* Flags: all clear but ZF. The destination stays if the source is 0; 32 bits then keep their upper half. */
-static void lower_scan(struct trans *t, const struct low *l)
-{
-    const struct uop *u = t->u;
-    struct emitter *e = &t->e;
-    u32 opcode = l->op == BITS_BSF ? 0x0fbc | EMIT_FIXED : 0x0fbd | EMIT_FIXED;
-    int dst;
-
-    if (l->form == FORM_M) {
-        struct host_mem m = bt_access(t, l->size, MMU_READ, true);
-
-        emit_rm(e, l->size, 0x8b, H_CX, m);
-    } else {
-        int src = bt_use(t, u->src, H_CX);
-
+        emit_rm(e, 1, 0x8b, H_CX, m);
+    } else if (l->form == FORM_RR) {
+        src = bt_use_operand(t, u->src, 1, H_CX);
         if (src != H_CX)
             emit_rr(e, 8, 0x8b, H_CX, (unsigned)src);
     }
-    dst = bt_use(t, u->dst, H_DX);
-    emit_rr(e, l->size, opcode, H_AX, H_CX);
-    emit_rr(e, 8, 0x0f44 | EMIT_FIXED, H_AX, (unsigned)dst); /* CMOVZ */
-    if (bt_fate(t) != FLAGS_DEAD) {
-        emit_xr(e, 1, 0x0f94 | EMIT_FIXED, 0, H_CX);
-        emit_rr(e, 4, 0x0fb6 | EMIT_FIXED, H_CX, H_CX);
-        emit_xr(e, 4, 0xc1, 4, H_CX);
-        emit8(e, 14);
-        emit_rm(e, 4, 0x89, H_CX, VCPU_AT(cc));
-        t->n_pending = 0;
+    dst = bt_use(t, u->dst >> 3, H_DX);
+    if (dst != H_DX)
+        emit_rr(e, 8, 0x8b, H_DX, (unsigned)dst);
+    if (l->form == FORM_RI) {
+        emit8(e, 0xb0 | dh);
+        emit8(e, (u8)u->imm);
+    } else { /* MOV DH, CL */
+        emit8(e, 0x88);
+        emit8(e, 0xc0 | H_CX << 3 | dh);
     }
-    bt_define(t, u->dst, 8, H_AX);
-    t->host_flags = 0;
+    bt_define(t, u->dst >> 3, 8, H_DX);
 }
-
-/* ---- Moves ---------------------------------------------------------------------------------------------------------- */
 
 static void lower_mov(struct trans *t, const struct low *l)
 {
@@ -446,6 +271,10 @@ static void lower_mov(struct trans *t, const struct low *l)
     struct emitter *e = &t->e;
     struct host_mem m;
 
+    if (bt_is_high(u->dst, l->size) && l->form != FORM_MR && l->form != FORM_MI) {
+        mov_high(t, l);
+        return;
+    }
     switch ((enum low_form)l->form) {
     case FORM_RR: bt_define(t, u->dst, l->size, bt_use_operand(t, u->src, l->size, H_CX)); break;
     case FORM_RI:
@@ -573,8 +402,7 @@ static void product_flags(struct trans *t, unsigned low, unsigned size)
     emit8(e, 8);
     emit_rr(e, 4, 0x0b, H_AX, H_CX);
     emit_rm(e, 4, 0x89, H_AX, VCPU_AT(cc));
-    t->host_flags = 0;
-    t->n_pending = 0;
+    bt_flags_are_stored(t);
 }
 
 static void lower_product(struct trans *t, const struct low *l, int src)
@@ -750,9 +578,14 @@ static void lower_lock(struct trans *t, const struct low *l)
 {
     const struct uop *u = t->u;
     struct emitter *e = &t->e;
-    struct host_mem m = bt_access(t, l->size, MMU_RMW, true);
+    struct host_mem m;
     int src = H_NONE;
 
+    if (l->op >= LOCK_BTS) {
+        bt_lower_locked_bit(t, l, 1u + l->op - LOCK_BTS);
+        return;
+    }
+    m = bt_access(t, l->size, MMU_RMW, true);
     if (l->op <= LOCK_XOR && !u->aux)
         src = bt_use_operand(t, u->src, l->size, H_DX);
     if ((l->op == LOCK_INC || l->op == LOCK_DEC) && bt_fate(t) == FLAGS_STORE)
@@ -760,16 +593,6 @@ static void lower_lock(struct trans *t, const struct low *l)
     if (l->op == LOCK_NEG) { /* the host's own is the only way to have both result and flags */
         emit8(e, 0xf0);
         emit_xm(e, l->size, 0xf7, 3, m);
-    } else if (l->op >= LOCK_BTS) {
-        emit8(e, 0xf0);
-        emit_xm(e, l->size, 0x0fba | EMIT_FIXED, 5u + l->op - LOCK_BTS, m);
-        emit8(e, u->imm & (8u * l->size - 1));
-        t->host_flags = UF_C;
-        if (bt_fate(t) == FLAGS_STORE)
-            bt_replace_carry(t);
-        else
-            bt_flags_after(t, SHAPE_HOST);
-        return;
     } else if (l->op > LOCK_XOR) {
         emit8(e, 0xf0);
         emit_xm(e, l->size, l->op == LOCK_NOT ? 0xf7 : 0xff,
@@ -819,29 +642,40 @@ static void lower_cwd(struct trans *t, const struct low *l)
     t->host_flags = 0;
 }
 
+/* CLC, STC, CMC. */
+static void lower_carry(struct trans *t, const struct low *l)
+{
+    static const u8 ext[] = {[CARRY_CLEAR] = 4, [CARRY_SET] = 1, [CARRY_TURN] = 6};
+    static const u8 same[] = {[CARRY_CLEAR] = 0xf8, [CARRY_SET] = 0xf9, [CARRY_TURN] = 0xf5};
+    struct host_mem cc = VCPU_AT(cc);
+
+    if (bt_fate(t) == FLAGS_STORE) {
+        cc.disp++;
+        emit_alu_mi(&t->e, 1, ext[l->op], cc, l->op == CARRY_CLEAR ? 0xfe : 1);
+        t->host_flags = 0;
+    } else if (bt_fate(t) != FLAGS_DEAD) {
+        if (l->op == CARRY_TURN)
+            bt_load_carry(t);
+        emit8(&t->e, same[l->op]);
+        bt_flags_after(t, SHAPE_HOST);
+    }
+}
+
 bool bt_lower_int(struct trans *t, const struct low *l)
 {
     switch ((enum low_kind)l->kind) {
     case LOW_ALU: lower_alu(t, l); break;
     case LOW_UNARY: lower_unary(t, l); break;
-    case LOW_SHIFT:
-        if ((l->op == OP_ROL || l->op == OP_ROR) && bt_fate(t) == FLAGS_STORE) {
-            if (l->form != FORM_RI || !(t->u->imm & (8u * l->size - 1)))
-                return false;
-            lower_rotate(t, l);
-            break;
-        }
-        lower_shift(t, l);
-        break;
-    case LOW_DSHIFT: lower_double_shift(t, l); break;
-    case LOW_BIT: lower_bit(t, l); break;
+    case LOW_SHIFT: return bt_lower_shift(t, l);
+    case LOW_DSHIFT: bt_lower_double_shift(t, l); break;
+    case LOW_BIT: bt_lower_bit(t, l); break;
+    case LOW_BITS: bt_lower_bits(t, l); break;
     case LOW_MOV: lower_mov(t, l); break;
     case LOW_MOVX: lower_movx(t, l); break;
     case LOW_SET: lower_set(t, l); break;
     case LOW_CMOV: lower_cmov(t, l); break;
     case LOW_MUL: lower_mul(t, l); break;
     case LOW_IMUL: lower_imul(t, l); break;
-    case LOW_BITS: lower_scan(t, l); break;
     case LOW_XCHG: lower_xchg(t, l); break;
     case LOW_CMPXCHG: lower_cmpxchg(t, l); break;
     case LOW_XADD: lower_xadd(t, l); break;
@@ -849,6 +683,11 @@ bool bt_lower_int(struct trans *t, const struct low *l)
     case LOW_LEA: lower_lea(t, l); break;
     case LOW_BSWAP: lower_bswap(t, l); break;
     case LOW_CWD: lower_cwd(t, l); break;
+    case LOW_CARRY: lower_carry(t, l); break;
+    case LOW_DIRECTION:
+        emit_alu_mi(&t->e, 4, l->op ? 1 : 4, VCPU_AT(rflags), l->op ? FL_DF : ~(u32)FL_DF);
+        t->host_flags = 0;
+        break;
     case LOW_NOP: break;
     default: return false;
     }

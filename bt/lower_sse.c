@@ -25,6 +25,8 @@ enum sse_shape {
     SSE_FLAGS,
     SSE_STORE_G, /* MOVNTI: m, r */
     SSE_NOTHING, /* LFENCE */
+    SSE_INDEX,   /* PCMPISTRI, PCMPESTRI: the result goes to ECX */
+    SSE_MASK,    /* PCMPISTRM, PCMPESTRM: to XMM0 */
 };
 
 struct sse_row {
@@ -71,6 +73,8 @@ static const struct sse_bytes shapes[] = {
     ROW(cvtss2si, 4, SSE_TO_GM) ROW(cvttss2si, 4, SSE_TO_GM) ROW(cvtsd2si, 8, SSE_TO_GM) ROW(cvttsd2si, 8, SSE_TO_GM)
     ROW(comiss, 4, SSE_FLAGS) ROW(comisd, 8, SSE_FLAGS) ROW(ucomiss, 4, SSE_FLAGS) ROW(ucomisd, 8, SSE_FLAGS)
     ROW(ptest, 16, SSE_FLAGS)
+    {UOP_SSE_pcmpistri, 16, SSE_INDEX, true}, {UOP_SSE_pcmpestri, 16, SSE_INDEX, true},
+    {UOP_SSE_pcmpistrm, 16, SSE_MASK, true}, {UOP_SSE_pcmpestrm, 16, SSE_MASK, true},
 };
 /* clang-format on */
 #undef ROW
@@ -97,6 +101,11 @@ static bool has_imm(const struct sse_row *r)
     return r->operands && strstr(r->operands, "Ib");
 }
 
+static bool has_flags(unsigned shape)
+{
+    return shape == SSE_FLAGS || shape == SSE_INDEX || shape == SSE_MASK;
+}
+
 static void set(unsigned uop, const struct sse_row *r, const struct sse_bytes *s, bool memory)
 {
     struct low l = {.kind = LOW_SSE,
@@ -105,11 +114,26 @@ static void set(unsigned uop, const struct sse_row *r, const struct sse_bytes *s
                     .sse = s->shape,
                     .from = s->bytes,
                     .op = (u8)(r->ext == XX ? 0 : r->ext),
-                    .flags = s->shape == SSE_FLAGS};
+                    .flags = has_flags(s->shape)};
 
     l.size = has_imm(r) ? 1 : 0; /* an immediate byte follows */
     l.aligned = s->bytes == 16 && !s->unaligned;
     bt_low[uop] = l;
+}
+
+/* PEXTRx and EXTRACTPS: the opcodes that have a memory form too. bytes 0: as the operand size says. */
+static void set_extract(unsigned uop, u32 opcode, unsigned bytes)
+{
+    struct low l = {.kind = LOW_SSE,
+                    .form = FORM_R,
+                    .host = EMIT_66 | EMIT_FIXED | opcode,
+                    .sse = SSE_ST_G,
+                    .size = 1,
+                    .from = (u8)bytes};
+
+    bt_low[uop] = l;
+    l.form = FORM_M;
+    bt_low[uop + 1] = l;
 }
 
 /* Micro-ops that only one form of operands reaches have a row of their own, and so does each memory form that a row names
@@ -134,15 +158,25 @@ void bt_low_init_sse(void)
     set(UOP_SSE_movnti_m, row_of(UOP_SSE_movnti_m), &(struct sse_bytes){0, 0, SSE_STORE_G, true},
         true);
     bt_low[UOP_SSE_movnti_m].host = 0x89; /* an ordinary store */
+    set_extract(UOP_SSE_pextrb, 0x0f3a14, 1);
+    set_extract(UOP_SSE_pextrw, 0x0f3a15, 2);
+    set_extract(UOP_SSE_pextrd, 0x0f3a16, 0);
+    set_extract(UOP_SSE_extractps, 0x0f3a17, 4);
     bt_low[UOP_SSE_lfence] = (struct low){.kind = LOW_SSE, .sse = SSE_NOTHING};
     /* The pairs that the loop takes from one row: MOVLPS and MOVHPS have one for each form. */
     set(UOP_SSE_movlps_m, row_of(UOP_SSE_movlps_m), &(struct sse_bytes){0, 8, SSE_XX, true}, true);
     set(UOP_SSE_movhps_m, row_of(UOP_SSE_movhps_m), &(struct sse_bytes){0, 8, SSE_XX, true}, true);
 }
 
-bool bt_sse_writes_gpr(const struct low *l)
+u32 bt_sse_defines(const struct uop *u)
 {
-    return l->sse == SSE_TO_G || l->sse == SSE_TO_GM || (l->sse == SSE_ST_G && l->form == FORM_R);
+    const struct low *l = &bt_low[u->op];
+
+    if (l->sse == SSE_INDEX)
+        return BIT(R_CX);
+    if (l->sse == SSE_TO_G || l->sse == SSE_TO_GM || (l->sse == SSE_ST_G && l->form == FORM_R))
+        return BIT(u->dst);
+    return 0;
 }
 
 /* ---- Emission -------------------------------------------------------------------------------------------------------- */
@@ -221,6 +255,33 @@ static void with_registers(struct trans *t, const struct low *l)
         emit8(&t->e, (unsigned)u->imm);
 }
 
+/* String comparisons; explicit lengths are in RAX and RDX. */
+static void lower_string_compare(struct trans *t, const struct low *l)
+{
+    const struct uop *u = t->u;
+    bool lengths = (l->host & 0xff) < 0x62;
+    unsigned size = lengths && u->osize == 8 ? 8 : 4;
+    struct host_mem m = {H_NONE, H_NONE, 0, 0};
+    struct emitter *e = &t->e;
+
+    if (l->form == FORM_M) {
+        emit_rm(e, 8, 0x8d | EMIT_FIXED, H_CX, bt_access(t, 16, MMU_READ, true));
+        m = host_at(H_CX, 0);
+    }
+    if (lengths) {
+        emit_rr(e, 8, 0x8b, H_AX, (unsigned)bt_home[R_AX]);
+        emit_rr(e, 8, 0x8b, H_DX, (unsigned)bt_home[R_DX]);
+    }
+    if (l->form == FORM_M)
+        emit_rm(e, size, l->host, u->dst, m);
+    else
+        emit_rr(e, size, l->host, u->dst, u->src);
+    emit8(e, (unsigned)u->imm);
+    if (l->sse == SSE_INDEX)
+        bt_define(t, R_CX, 8, H_CX);
+    bt_flags_after(t, SHAPE_HOST);
+}
+
 bool bt_lower_sse(struct trans *t, const struct low *l)
 {
     const struct uop *u = t->u;
@@ -237,6 +298,10 @@ bool bt_lower_sse(struct trans *t, const struct low *l)
         return true;
     }
     need_xmm(t);
+    if (l->sse == SSE_INDEX || l->sse == SSE_MASK) {
+        lower_string_compare(t, l);
+        return true;
+    }
     if (l->form == FORM_M) {
         bool writes = l->sse == SSE_STORE || l->sse == SSE_ST_G;
 

@@ -14,7 +14,7 @@
  */
 #include "bt/internal.h"
 #include "cpu/exec_int.h"
-#include "cpu/lift_int.h"
+#include "cpu/run.h"
 #include "cpu/sys.h"
 
 /* Off to the helper unless CPL is 0, which it is in supervisor code of every system there is. */
@@ -66,10 +66,10 @@ static void lower_swapgs(struct trans *t)
 }
 
 /* RF and VM are never pushed. */
-static void lower_pushf(struct trans *t)
+static void lower_pushf(struct trans *t, unsigned size)
 {
     struct emitter *e = &t->e;
-    struct host_mem m = bt_push_place(t, 8, false);
+    struct host_mem m = bt_push_place(t, size, false);
     u8 *over;
 
     emit_rm(e, 4, 0x8b, H_DX, VCPU_AT(cc));
@@ -84,8 +84,48 @@ static void lower_pushf(struct trans *t)
     emit_patch(over, e->p);
     emit_alu_ri(e, 4, 4, H_DX, ~(u32)(FL_RF | FL_VM));
     emit_alu_ri(e, 4, 1, H_DX, 2);
-    emit_rm(e, 8, 0x89, H_DX, m);
-    bt_set_sp(t, 8);
+    emit_rm(e, size, 0x89, H_DX, m);
+    bt_set_sp(t, size);
+}
+
+/* `to` = high:low of two guest registers. Clobbers RCX. */
+static void join(struct trans *t, unsigned to, unsigned high, unsigned low)
+{
+    struct emitter *e = &t->e;
+
+    emit_rr(e, 8, 0x8b, H_CX, (unsigned)bt_home[high]);
+    emit_xr(e, 8, 0xc1, 4, H_CX);
+    emit8(e, 32);
+    emit_rr(e, 4, 0x8b, to, (unsigned)bt_home[low]);
+    emit_rr(e, 8, 0x0b, to, H_CX);
+}
+
+/* ZF alone changes; EAX and EDX where the comparison fails. */
+static void lower_cmpxchg8b(struct trans *t)
+{
+    struct emitter *e = &t->e;
+    struct host_mem m = bt_access(t, 8, MMU_RMW, true), cc = VCPU_AT(cc);
+    u8 *equal;
+
+    cc.disp++;
+    emit_rm(e, 8, 0x8d | EMIT_FIXED, H_CX, m);
+    emit_rm(e, 8, 0x89, H_CX, VCPU_AT(t.target));
+    join(t, H_DX, R_CX, R_BX);
+    join(t, H_AX, R_DX, R_AX);
+    emit_rm(e, 8, 0x8b, H_CX, VCPU_AT(t.target));
+    emit8(e, 0xf0);
+    emit_rm(e, 8, 0x0fb1, H_DX, host_at(H_CX, 0));
+    emit_xr(e, 1, 0x0f94 | EMIT_FIXED, 0, H_CX);
+    equal = emit_jcc(e, 4, NULL);
+    emit_rr(e, 4, 0x8b, (unsigned)bt_home[R_AX], H_AX);
+    emit_xr(e, 8, 0xc1, 5, H_AX);
+    emit8(e, 32);
+    emit_rr(e, 8, 0x8b, (unsigned)bt_home[R_DX], H_AX);
+    emit_patch(equal, e->p);
+    emit_xr(e, 4, 0xc1, 4, H_CX);
+    emit8(e, 6);
+    emit_alu_mi(e, 1, 4, cc, 0xbf);
+    emit_rm(e, 1, 0x09, H_CX, cc);
 }
 
 /* ZF alone changes. Where the comparison fails the host's registers hold what the guest's get, else what they have. */
@@ -112,86 +152,130 @@ static void lower_cmpxchg16b(struct trans *t)
     emit_rm(e, 1, 0x09, H_AX, cc);
 }
 
-/* ---- Strings -------------------------------------------------------------------------------------------------------- */
-
-static bool string_is_lowered(const struct uop *u)
+/* The next block is one of the other kind (KEY_AC), which looks addresses up in other entries. */
+static void lower_ac(struct trans *t, bool on)
 {
-    return (u->aux == STR_STOS || (u->aux == STR_MOVS && u->seg == SEG_NONE)) &&
-           u->src == SEG_NONE && u->asize == 8;
+    unsigned set = on ? MMU_SUPER_AC : MMU_SUPER;
+    struct host_mem entries = VCPU_AT(mmu.sets);
+    u64 next = t->b->rip + t->b->len;
+    struct emitter *e = &t->e;
+
+    need_cpl0(t);
+    emit_alu_mi(e, 4, on ? 1 : 4, VCPU_AT(rflags), on ? FL_AC : ~(u32)FL_AC);
+    emit_mov_mi(e, 1, VCPU_AT(mmu.index), set);
+    entries.disp += (i32)(set * sizeof(t->v->mmu.sets[0]));
+    emit_rm(e, 8, 0x8d | EMIT_FIXED, H_AX, entries);
+    emit_rm(e, 8, 0x89, H_AX, VCPU_AT(mmu.tlb));
+    emit_alu_mi(e, 4, on ? 1 : 4, VCPU_AT(t.jump_tag), on ? KEY_AC : ~(u32)KEY_AC);
+    bt_exit_direct(t, (t->b->key & KEY_CODE) == CODE_64 ? next : (u32)next);
 }
 
-/* Not beyond the end of the page that register `g` points into; the count is in RCX. */
-static void check_page(struct trans *t, unsigned g, unsigned shift, u32 point)
+static bool cr_is_lowered(const struct uop *u)
 {
-    emit_rr(&t->e, 4, 0x8b, H_AX, (unsigned)bt_home[g]);
-    emit_alu_ri(&t->e, 4, 4, H_AX, 0xfff);
-    emit_rm(&t->e, 8, 0x8d | EMIT_FIXED, H_AX, (struct host_mem){H_AX, H_CX, (u8)shift, 0});
-    emit_alu_ri(&t->e, 8, 7, H_AX, 0x1000);
-    bt_slow_if(t, 7, point);
+    return u->dst == 0 || u->dst == 2 || u->dst == 3 || u->dst == 4 || u->dst == 8;
 }
 
-static void move_on(struct trans *t, unsigned g, unsigned shift)
-{
-    unsigned home = (unsigned)bt_home[g];
-
-    emit_rm(&t->e, 8, 0x8d | EMIT_FIXED, home, (struct host_mem){(i8)home, H_CX, (u8)shift, 0});
-}
-
-/* The whole of it at once, if it stays within a page, forwards, and the budget covers it: the block was charged one
- * iteration. Everything else, a miss in the TLB included, is the interpreter's. */
-static void lower_string(struct trans *t)
+/* In 64-bit code. */
+static void lower_from_cr(struct trans *t)
 {
     const struct uop *u = t->u;
-    struct emitter *e = &t->e;
-    unsigned size = u->osize, shift = size == 8 ? 3 : size / 2;
-    bool moves = u->aux == STR_MOVS;
-    u32 point = bt_point(t, 0, 0);
-    u8 *none;
 
-    emit_xm(e, 4, 0xf7, 0, VCPU_AT(rflags));
-    emit32(e, FL_DF);
-    bt_slow_if(t, 5, point);
-    emit_rr(e, 8, 0x8b, H_CX, (unsigned)bt_home[R_CX]);
-    emit_rr(e, 8, 0x85, H_CX, H_CX);
-    none = emit_jcc(e, 4, NULL);
-    emit_alu_ri(e, 8, 7, H_CX, 0x1000 >> shift);
-    bt_slow_if(t, 7, point);
-    emit_rm(e, 4, 0x3b, H_CX, VCPU_AT(p.budget.left));
-    bt_slow_if(t, 7, point);
-    check_page(t, R_DI, shift, point);
-    if (moves) {
-        check_page(t, R_SI, shift, point);
-        emit_rm(e, 8, 0x8d | EMIT_FIXED, H_DX,
-                bt_access_at(t, bt_home[R_SI], size, MMU_READ, point));
-        emit_rm(e, 8, 0x89, H_DX, VCPU_AT(t.target));
-    }
-    emit_rm(e, 8, 0x8d | EMIT_FIXED, H_DX, bt_access_at(t, bt_home[R_DI], size, MMU_WRITE, point));
-    emit_rm(e, 4, 0x8d | EMIT_FIXED, H_AX, host_at(H_CX, -1));
-    emit_rm(e, 4, 0x29, H_AX, VCPU_AT(p.budget.left));
-    move_on(t, R_DI, shift);
-    if (moves)
-        move_on(t, R_SI, shift);
-    emit_rr(e, 8, 0x87, H_DX, H_DI);
-    if (moves)
-        emit_rm(e, 8, 0x8b, H_SI, VCPU_AT(t.target));
-    else
-        emit_rr(e, 8, 0x8b, H_AX, (unsigned)bt_home[R_AX]);
-    emit8(e, 0xf3);
-    emit_opcode(e, size, moves ? 0xa5 : 0xab, 0, 0, 0, false, false);
-    emit_rr(e, 8, 0x8b, H_DI, H_DX);
-    emit_rr(e, 4, 0x33, (unsigned)bt_home[R_CX], (unsigned)bt_home[R_CX]);
-    emit_patch(none, e->p);
-    bt_exit_direct(t, u->imm2);
+    need_cpl0(t);
+    emit_rm(&t->e, 8, 0x8b, H_AX,
+            u->dst == 0   ? VCPU_AT(cr0)
+            : u->dst == 2 ? VCPU_AT(cr2)
+            : u->dst == 3 ? VCPU_AT(cr3)
+            : u->dst == 4 ? VCPU_AT(cr4)
+                          : VCPU_AT(cr8));
+    bt_define(t, u->src, 8, H_AX);
 }
+
+/* RDFSBASE and its like, of 64 bits. */
+static void lower_base(struct trans *t, bool write)
+{
+    const struct uop *u = t->u;
+    struct host_mem base = VCPU_AT(seg[0].base);
+    u32 point = bt_point(t, 0, 0);
+    struct emitter *e = &t->e;
+    unsigned src;
+
+    base.disp += (i32)(u->aux * sizeof(struct segreg));
+    emit_xm(e, 4, 0xf7, 0, VCPU_AT(cr4));
+    emit32(e, CR4_FSGSBASE);
+    bt_slow_if(t, 4, point);
+    if (!write) {
+        emit_rm(e, 8, 0x8b, H_AX, base);
+        bt_define(t, u->src, 8, H_AX);
+        return;
+    }
+    src = (unsigned)bt_use(t, u->src, H_CX);
+    emit_rr(e, 8, 0x8b, H_AX, src);
+    emit_xr(e, 8, 0xc1, 4, H_AX);
+    emit8(e, 16);
+    emit_xr(e, 8, 0xc1, 7, H_AX);
+    emit8(e, 16);
+    emit_rr(e, 8, 0x3b, H_AX, src); /* canonical? */
+    bt_slow_if(t, 5, point);
+    emit_rm(e, 8, 0x89, src, base);
+}
+
+static bool from_seg_is_lowered(const struct uop *u)
+{
+    return !(u->aux & SYS_MEM) && (u->dst & 7) <= SEG_GS;
+}
+
+/* MOV r, Sreg. */
+static void lower_from_seg(struct trans *t)
+{
+    const struct uop *u = t->u;
+    struct host_mem sel = VCPU_AT(seg[0].sel);
+
+    sel.disp += (i32)((u->dst & 7) * sizeof(struct segreg));
+    emit_rm(&t->e, 4, 0x0fb7 | EMIT_FIXED, H_AX, sel);
+    bt_define(t, u->src, u->osize == 2 ? 2 : 8, H_AX);
+}
+
+/* ---- PAUSE ---------------------------------------------------------------------------------------------------------- */
+
+/* Somebody may be waiting for a run token. */
+static void lower_pause(struct trans *t)
+{
+    struct emitter *e = &t->e;
+    u32 point = bt_point(t, 0, 0);
+
+    emit_mov_imm(e, H_AX, (u64)(uintptr_t)vcpu_pause_looks(t->v));
+    emit_alu_mi(e, 4, 7, host_at(H_AX, 0), 0);
+    bt_slow_if(t, 5, point);
+    emit_mov_mi(e, 1, VCPU_AT(paused), 1);
+    bt_exit_direct(t, t->u->imm);
+}
+
+/* ---- Which ---------------------------------------------------------------------------------------------------------- */
 
 static bool lower_anywhere(struct trans *t)
 {
     const struct uop *u = t->u;
 
-    if (u->op == UOP_REP_STRING && string_is_lowered(u))
-        lower_string(t);
-    else if (u->op == UOP_CALL && u->helper == help_cmpxchg16b && bt_can_address(u))
+    if (u->op == UOP_REP_STRING)
+        return bt_lower_rep_string(t);
+    if (u->op == UOP_STRING)
+        return bt_lower_string(t);
+    if (u->op == UOP_CALL && u->helper == help_cmpxchg16b && bt_can_address(u))
         lower_cmpxchg16b(t);
+    else if (u->op == UOP_CALL && u->helper == help_cmpxchg8b && bt_can_address(u))
+        lower_cmpxchg8b(t);
+    else if (u->op == UOP_PAUSE && vcpu_pause_looks(t->v))
+        lower_pause(t);
+    else if (u->op == UOP_CALL && u->helper == help_crc32_reg)
+        bt_lower_crc32(t, false);
+    else if (u->op == UOP_CALL && u->helper == help_crc32_mem && bt_can_address(u))
+        bt_lower_crc32(t, true);
+    else if (u->op == UOP_CALL && u->helper == sys_mov_from_seg && from_seg_is_lowered(u))
+        lower_from_seg(t);
+    else if (u->op == UOP_CALL && u->helper == sys_rdbase && u->osize == 8)
+        lower_base(t, false);
+    else if (u->op == UOP_CALL && u->helper == sys_wrbase && u->osize == 8)
+        lower_base(t, true);
     else
         return false;
     t->host_flags = 0;
@@ -211,10 +295,15 @@ bool bt_lower_sys(struct trans *t)
         lower_cli(t);
     else if (u->op == UOP_CALL && u->helper == sys_swapgs)
         lower_swapgs(t);
-    else if (u->op == UOP_CALL && u->helper == help_pushf && u->osize == 8 && u->stack == 8)
-        lower_pushf(t);
+    else if (u->op == UOP_CALL && u->helper == help_pushf && u->osize >= 4 && u->stack == u->osize)
+        lower_pushf(t, u->osize);
     else if (u->op == UOP_CALL_EXIT && u->helper == sys_sti)
         lower_sti(t);
+    else if (u->op == UOP_CALL_EXIT && (u->helper == sys_stac || u->helper == sys_clac))
+        lower_ac(t, u->helper == sys_stac);
+    else if (u->op == UOP_CALL && u->helper == sys_mov_from_cr && cr_is_lowered(u) &&
+             (t->b->key & KEY_CODE) == CODE_64)
+        lower_from_cr(t);
     else
         return false;
     t->host_flags = 0;

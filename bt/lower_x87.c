@@ -112,7 +112,7 @@ u32 bt_x87_note(struct trans *t)
         return 0;
     ip = b->rip + u->rip_off;
     if (!t->note.id) {
-        t->note.id = ++t->bt->n_notes;
+        t->note.id = ++t->bt->now.n_notes;
         t->bt->notes[t->note.id] = (struct bt_note){
             .ip = mode == CODE_64   ? ip
                   : mode == CODE_32 ? (u32)ip
@@ -180,7 +180,7 @@ static void store_dp(struct trans *t, struct host_mem m)
 
 /* ---- Emission -------------------------------------------------------------------------------------------------------- */
 
-static void need_x87(struct trans *t)
+void bt_need_x87(struct trans *t)
 {
     if (!t->x87)
         bt_need_live(t, VCPU_AT(t.x87_live), t->bt->load_x87);
@@ -306,7 +306,7 @@ bool bt_lower_x87(struct trans *t, const struct low *l)
         lower_stcw(t);
         return true;
     }
-    need_x87(t);
+    bt_need_x87(t);
     switch ((enum x87_shape)l->op) {
     case X87_REG:
     case X87_EFLAGS: emit_same(t); break;

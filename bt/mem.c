@@ -79,7 +79,7 @@ bool bt_can_address(const struct uop *u)
 {
     if (u->seg == SEG_NONE || u->seg == SEG_FLAT32)
         return true;
-    return (u->seg == SEG_FS || u->seg == SEG_GS) && u->asize == 8;
+    return (u->seg == SEG_FS || u->seg == SEG_GS) && u->asize >= 4;
 }
 
 static bool is_flat(const struct uop *u)
@@ -114,20 +114,61 @@ void bt_offset(struct trans *t, const struct uop *u, unsigned to, unsigned size)
     }
 }
 
-/* The linear address of the micro-op's operand in a host register: RCX, or a guest register's own. */
-static int linear(struct trans *t)
+static bool is_code64(const struct trans *t)
+{
+    return (t->b->key & KEY_CODE) == CODE_64;
+}
+
+/* Outside 64-bit code FS and GS are looked at each time: anything but writable data of 4 GiB, and what reaches beyond
+ * their end, is the interpreter's. Clobbers RAX. */
+static void check_segment(struct trans *t, unsigned size)
+{
+    struct host_mem usable = VCPU_AT(seg[0].usable), limit = VCPU_AT(seg[0].limit);
+    i32 at = (i32)(t->u->seg * sizeof(struct segreg));
+    u32 point = bt_point(t, 0, 0);
+    struct emitter *e = &t->e;
+
+    _Static_assert(offsetof(struct segreg, type) == offsetof(struct segreg, usable) + 1, "");
+    usable.disp += at;
+    limit.disp += at;
+    emit_rm(e, 4, 0x0fb7 | EMIT_FIXED, H_AX, usable);
+    emit_alu_ri(e, 4, 4, H_AX, 0x1eff);
+    emit_alu_ri(e, 4, 7, H_AX, 0x1201);
+    bt_slow_if(t, 5, point);
+    emit_alu_mi(e, 4, 7, limit, ~(u64)0);
+    bt_slow_if(t, 5, point);
+    emit_alu_ri(e, 4, 7, H_CX, -(u64)size);
+    bt_slow_if(t, 7, point);
+    t->host_flags = 0;
+}
+
+void bt_add_segment(struct trans *t, unsigned size)
+{
+    struct host_mem base = VCPU_AT(seg[0].base);
+
+    if (is_flat(t->u))
+        return;
+    if (!is_code64(t))
+        check_segment(t, size);
+    base.disp += (i32)(t->u->seg * sizeof(struct segreg));
+    emit_rm(&t->e, is_code64(t) ? 8 : 4, 0x03, H_CX, base);
+    t->host_flags = 0;
+}
+
+unsigned bt_offset_size(const struct uop *u)
+{
+    return u->asize == 8 ? 8 : 4;
+}
+
+/* The linear address of the micro-op's operand of `size` bytes in a host register: RCX, or a guest register's own. */
+static int linear(struct trans *t, unsigned size)
 {
     const struct uop *u = t->u;
 
     if (u->seg == SEG_NONE && u->base != UREG_ZERO && u->index == UREG_ZERO && !u->disp)
         return bt_use(t, u->base, H_CX);
-    bt_offset(t, u, H_CX, u->seg == SEG_FLAT32 ? 4 : 8);
-    if (!is_flat(u)) {
-        struct host_mem base = VCPU_AT(seg[0].base);
-
-        base.disp += (i32)(u->seg * sizeof(struct segreg));
-        emit_rm(&t->e, 8, 0x03, H_CX, base);
-    }
+    bt_offset(t, u, H_CX, bt_offset_size(u));
+    bt_add_segment(t, size);
     return H_CX;
 }
 
@@ -136,7 +177,7 @@ static int linear(struct trans *t)
 u32 bt_point(struct trans *t, unsigned size, unsigned access)
 {
     struct bt *bt = t->bt;
-    struct bt_point *pt = &bt->points[bt->n_points];
+    struct bt_point *pt = &bt->points[bt->now.n_points];
 
     *pt = (struct bt_point){.b = t->b,
                             .uop = (u16)(t->u - t->b->u),
@@ -149,7 +190,7 @@ u32 bt_point(struct trans *t, unsigned size, unsigned access)
     memcpy(pt->pending, t->pending, sizeof(pt->pending));
     if (access)
         pt->resume = (u32)(t->e.p - bt->write);
-    return bt->n_points++;
+    return bt->now.n_points++;
 }
 
 void bt_slow_if(struct trans *t, int cond, u32 point)
@@ -228,8 +269,8 @@ static bool moves_in_steps(const struct trans *t, unsigned g)
 /* Is the present access, by these registers, one of a loop that stays in its page for a while? */
 static bool deserves_site(const struct trans *t, unsigned base, unsigned index)
 {
-    return t->loops && t->bt->n_sites < BT_SITES && t->n_missed < BT_SEQ_MAX &&
-           (base == UREG_ZERO || moves_in_steps(t, base)) &&
+    return t->loops && bt_fits(t->bt, t->bt->now.n_sites, 0, BT_SITES) &&
+           t->n_missed < BT_SEQ_MAX && (base == UREG_ZERO || moves_in_steps(t, base)) &&
            (index == UREG_ZERO || moves_in_steps(t, index));
 }
 
@@ -247,7 +288,7 @@ static struct host_mem access_at_site(struct trans *t, int reg, unsigned size, u
                                       u32 point)
 {
     struct emitter *e = &t->e;
-    unsigned site = t->bt->n_sites++;
+    unsigned site = t->bt->now.n_sites++;
 
     emit_rr(e, 8, 0x8b, H_DX, (unsigned)reg);
     emit_rm(e, 8, 0x2b, H_DX, site_at(site, SITE(tag)));
@@ -338,14 +379,16 @@ static bool is_constant(const struct uop *u)
 struct host_mem bt_access(struct trans *t, unsigned size, unsigned access, bool fill)
 {
     const struct uop *u = t->u;
-    u32 point = bt_point(t, size, fill ? access : 0);
+    /* What has the TLB filled knows of no segments but those of 64-bit code (bt/runtime.c). */
+    bool simple = is_flat(u) || (is_code64(t) && u->asize == 8);
+    u32 point = bt_point(t, size, fill && simple ? access : 0);
 
     if (is_constant(u))
         return access_constant(t, u->seg == SEG_FLAT32 ? (u32)u->disp : (u64)u->disp, size, access,
                                point);
     if (deserves_site(t, u->base, u->index))
-        return access_at_site(t, linear(t), size, access, point);
-    return bt_access_at(t, linear(t), size, access, point);
+        return access_at_site(t, linear(t, size), size, access, point);
+    return bt_access_at(t, linear(t, size), size, access, point);
 }
 
 /* Misaligned: #GP before anything else about the address matters. */
@@ -358,7 +401,7 @@ struct host_mem bt_access_aligned(struct trans *t, unsigned size, unsigned acces
         if (u->disp & (size - 1))
             bt_slow_if(t, -1, bad);
     } else {
-        emit_xr(&t->e, 1, 0xf7, 0, (unsigned)linear(t));
+        emit_xr(&t->e, 1, 0xf7, 0, (unsigned)linear(t, size));
         emit8(&t->e, size - 1);
         bt_slow_if(t, 5, bad);
         t->host_flags = 0;

@@ -71,7 +71,7 @@ static struct row *row_of_block(const struct trans *t)
 {
     const struct block *b = t->b;
 
-    return row_of(t->bt->profile, b->rip, b->gpa, b->key, b->bytes, b->len, b->n_insns);
+    return row_of(t->bt->profile, b->rip, b->gpa, b->key, block_bytes(b), b->len, b->n_insns);
 }
 
 u64 *bt_profile_counter(struct trans *t)
@@ -110,22 +110,6 @@ void bt_profile_destroy(struct bt *bt)
 /* ---- Printing the blocks ---------------------------------------------------------------------------------------------- */
 
 #define TOP_BLOCKS 50
-
-/* Adds what v has counted. False: no memory. */
-static bool merge(struct bt_profile *sum, const struct bt_profile *p)
-{
-    for (unsigned i = 0; p && i < ARRAY_SIZE(p->bucket); i++)
-        for (const struct row *r = p->bucket[i]; r; r = r->next) {
-            struct row *to = row_of(sum, r->rip, r->gpa, r->key, r->bytes, r->len, r->insns);
-
-            if (!to)
-                return false;
-            to->count += r->count;
-            to->made += r->made;
-            to->host_bytes = MAX(to->host_bytes, r->host_bytes);
-        }
-    return true;
-}
 
 static u64 weight(const struct row *r)
 {
@@ -187,27 +171,21 @@ static void print_table(FILE *to, struct row **rows, unsigned n, u64 executed)
     }
 }
 
-int bt_print_profile(FILE *to, struct vcpu *const *v, unsigned n, u64 executed)
+int bt_print_profile(FILE *to, const struct vcpu *v, u64 executed)
 {
-    struct bt_profile *sum = calloc(1, sizeof(*sum));
-    struct row **rows = NULL;
-    bool good = sum;
+    const struct bt_profile *p = v->t.bt->profile;
+    struct row **rows = calloc(p->n + 1, sizeof(struct row *));
     unsigned k = 0;
 
-    for (unsigned i = 0; good && i < n; i++)
-        good = merge(sum, v[i]->t.bt ? v[i]->t.bt->profile : NULL);
-    if (good)
-        rows = calloc(sum->n + 1, sizeof(struct row *));
-    if (rows) {
-        for (unsigned i = 0; i < ARRAY_SIZE(sum->bucket); i++)
-            for (struct row *r = sum->bucket[i]; r; r = r->next)
-                rows[k++] = r;
-        qsort(rows, k, sizeof(struct row *), by_weight);
-        print_table(to, rows, k, executed);
-    }
+    if (!rows)
+        return -ENOMEM;
+    for (unsigned i = 0; i < ARRAY_SIZE(p->bucket); i++)
+        for (struct row *r = p->bucket[i]; r; r = r->next)
+            rows[k++] = r;
+    qsort(rows, k, sizeof(struct row *), by_weight);
+    print_table(to, rows, k, executed);
     free(rows);
-    free_rows(sum);
-    return rows ? 0 : -ENOMEM;
+    return 0;
 }
 
 /* ---- Micro-ops that are not lowered ----------------------------------------------------------------------------------- */
@@ -303,37 +281,25 @@ static int by_count(const void *a, const void *b)
     return x->n != y->n ? (x->n < y->n ? 1 : -1) : strcmp(x->name, y->name);
 }
 
-/* Adds the counts of one vCPU to all[*k], and what finds no room there to *total alone. */
-static void add_counts(const struct bt *bt, enum bt_count_kind kind, struct bt_count *all,
-                       unsigned *k, u64 *total)
+unsigned bt_get_counts(const struct vcpu *v, enum bt_count_kind kind, struct bt_count *to,
+                       unsigned max, u64 *total)
 {
-    const struct bt_unlowered *c = bt->unlowered;
-    unsigned n = !c ? 0 : kind == BT_REST ? UOP_COUNT : c->n;
+    const struct bt *bt = v->t.bt;
+    const struct bt_unlowered *c = bt ? bt->unlowered : NULL;
+    struct bt_count *all = calloc(UNLOWERED_MAX, sizeof(*all));
+    unsigned n = !c || !all ? 0 : kind == BT_REST ? UOP_COUNT : c->n, k = 0;
 
+    *total = c && kind == BT_UNLOWERED ? c->others : 0;
     for (unsigned i = 0; i < n; i++) {
         u64 count = kind == BT_REST ? bt->rests[i] : c->row[i].n;
-        u64 *to = count ? counter_of(all, k, UNLOWERED_MAX,
-                                     kind == BT_REST ? uop_table[i].name : c->row[i].name)
-                        : NULL;
+        u64 *sum = count ? counter_of(all, &k, UNLOWERED_MAX,
+                                      kind == BT_REST ? uop_table[i].name : c->row[i].name)
+                         : NULL;
 
-        if (to)
-            *to += count;
+        if (sum)
+            *sum += count;
         *total += count;
     }
-    if (c && kind == BT_UNLOWERED)
-        *total += c->others;
-}
-
-unsigned bt_get_counts(struct vcpu *const *v, unsigned n, enum bt_count_kind kind,
-                       struct bt_count *to, unsigned max, u64 *total)
-{
-    struct bt_count *all = calloc(UNLOWERED_MAX, sizeof(*all));
-    unsigned k = 0;
-
-    *total = 0;
-    for (unsigned i = 0; all && i < n; i++)
-        if (v[i]->t.bt)
-            add_counts(v[i]->t.bt, kind, all, &k, total);
     if (all)
         qsort(all, k, sizeof(*all), by_count);
     k = MIN(k, max);

@@ -16,96 +16,6 @@
 #include "bt/watch.h"
 #include "cpu/address.h"
 #include "cpu/run.h"
-#include "src/base/memory.h"
-
-/* ---- Tables ----------------------------------------------------------------------------------------------------------- */
-
-/* Host code and all that leads to it is forgotten; the blocks stay. */
-static void empty(struct vcpu *v)
-{
-    struct bt *bt = v->t.bt;
-
-    for (unsigned i = 0; i < bt->n_blocks; i++)
-        if (bt->blocks[i].b)
-            bt->blocks[i].b->bt = NULL;
-    bt->n_points = bt->n_exits = bt->n_blocks = bt->n_copies = bt->n_notes = bt->n_traces =
-        bt->n_sites = 0;
-    bt_clear_sites(v);
-    bt->recorder.head = NULL;
-    bt->used = bt->fixed;
-    memset(bt->pages, 0, BT_IDS * sizeof(*bt->pages));
-    bt->n_pages = 0;
-    memset(v->t.page_id, 0, sizeof(v->t.page_id));
-    memset(v->t.jump, 0, sizeof(v->t.jump));
-    bt->from = NULL;
-    bt->stats.emptied++;
-    bt_symbols_empty(bt);
-}
-
-/* The number of b's page as it is mapped now. 0: there is no room for another. */
-static u32 page_id(struct bt *bt, const struct block *b)
-{
-    u64 page = b->rip >> 12, gfn = b->gpa >> 12;
-    u32 i = (u32)((page * 0x9e3779b97f4a7c15u ^ gfn * 0xc2b2ae3d27d4eb4fu ^ b->key) >> 20);
-
-    for (;; i++) {
-        struct bt_page *p = &bt->pages[i % BT_IDS];
-
-        if (p->id && p->page == page && p->gfn == gfn && p->key == b->key)
-            return p->id;
-        if (p->id)
-            continue;
-        if (bt->n_pages >= BT_IDS / 2)
-            return 0;
-        *p = (struct bt_page){page, gfn, b->key, ++bt->n_pages};
-        return p->id;
-    }
-}
-
-static void unlink_exit(struct bt_exit *x)
-{
-    emit_patch(x->jump, x->stub);
-    if (x->id)
-        __atomic_store_n((u32 *)x->id, 0, __ATOMIC_RELEASE);
-    x->to = NULL;
-}
-
-/* Memory holds something else: nothing may lead to its translation. What the translation itself leads to is found in the
- * lists of those blocks, and harmless. */
-static void block_gone(struct vcpu *v, struct block *b)
-{
-    struct bt_block *bb = b->bt;
-
-    if (!bb)
-        return;
-    bt_traces_gone(v, bb);
-    for (struct bt_exit *x = bb->in; x; x = x->next)
-        unlink_exit(x);
-    bb->in = NULL;
-    bb->b = NULL;
-    b->bt = NULL;
-}
-
-static bool is_crossing(const struct block *b)
-{
-    return b->page2;
-}
-
-static void link_exit(struct bt *bt, struct bt_exit *x, struct bt_block *to)
-{
-    if (x->to || is_crossing(to->b) || bt->options->no_chain)
-        return;
-    if (x->id) {
-        if (!to->page_id)
-            return;
-        __atomic_store_n((u32 *)x->id, to->page_id, __ATOMIC_RELEASE);
-    }
-    emit_patch(x->jump, bt_entry_of(to));
-    x->to = to;
-    x->next = to->in;
-    to->in = x;
-    bt->stats.linked++;
-}
 
 /* ---- Slow paths ------------------------------------------------------------------------------------------------------- */
 
@@ -144,21 +54,23 @@ u64 bt_slow_path(struct vcpu *v, u32 point)
 {
     struct bt *bt = v->t.bt;
     const struct bt_point *pt = &bt->points[point];
-    const struct uop *u = &pt->b->u[pt->uop];
+    const struct uop *u;
 
+    bt_published(bt);
+    u = &pt->b->u[pt->uop];
     v->blk = pt->b;
     v->cur = u;
     vcpu_refund(v, pt->refund);
     bt_recover_flags(v, pt);
     bt_x87_recover(v, pt);
     if (pt->access && filled(v, pt, u)) {
-        bt->stats.filled++;
+        v->t.own->filled++;
         vcpu_refund(v, -(i32)pt->refund);
         if (v->mmu.lost)
             bt_clear_sites(v);
         return (u64)(uintptr_t)bt_exec(bt, bt->write + pt->resume);
     }
-    bt->stats.interpreted++;
+    v->t.own->interpreted++;
     bt_count_rest(bt, u->op);
     u->fn(v, u);
     return 0;
@@ -175,7 +87,7 @@ const void *bt_next_code(struct vcpu *v)
     unsigned user = v->mmu.index == MMU_USER, i = bt_jump_index(v->rip);
     u32 tag;
 
-    if ((v->taken >= 2 && vcpu_must_look(v)) || vcpu_is_due(v) || v->t.bt->recorder.head ||
+    if ((v->taken >= 2 && vcpu_must_look(v)) || vcpu_is_due(v) || v->t.own->recorder.head ||
         v->t.generation[user] != v->mmu.generation[user])
         return NULL;
     tag = present_tag(v);
@@ -190,32 +102,42 @@ const void *bt_next_code(struct vcpu *v)
 
 static bool is_worth(const struct bt *bt, struct block *b)
 {
-    if (!(b->key & KEY_FLAT) || (b->key & KEY_STEP) ||
+    unsigned heat = atomic_load_explicit(&b->heat, memory_order_relaxed);
+
+    if (!(b->key & KEY_FLAT) || (b->key & KEY_STEP) || b->transient ||
         (b->key & (KEY_USER | KEY_AC)) == (KEY_USER | KEY_AC)) /* alignment checks */
         return false;
-    return b->heat >= bt->options->threshold || ++b->heat > bt->options->threshold;
+    if (heat >= bt->options->threshold)
+        return true;
+    atomic_store_explicit(&b->heat, (u8)(heat + 1), memory_order_relaxed);
+    return heat + 1 > bt->options->threshold;
+}
+
+/* Translate b, unless somebody else just has, or there is no room yet. */
+static struct bt_block *translate(struct vcpu *v, struct block *b)
+{
+    struct bt *bt = v->t.bt;
+    struct bt_block *bb = NULL;
+
+    bt_lock(bt);
+    if (b->bt || b->gone) {
+        bb = b->bt;
+    } else if (bt_make_room(v) && !b->gone) {
+        bb = bt_translate(bt, v, b);
+        if (!bb)
+            b->heat = 0;
+        else
+            atomic_store_explicit(&b->bt, bb, memory_order_release);
+    }
+    bt_unlock(bt);
+    return bb;
 }
 
 static struct bt_block *translation(struct vcpu *v, struct block *b)
 {
-    struct bt *bt = v->t.bt;
-    u32 id;
+    struct bt_block *bb = atomic_load_explicit(&b->bt, memory_order_acquire);
 
-    if (b->bt || !is_worth(bt, b))
-        return b->bt;
-    id = page_id(bt, b);
-    if (!id || !bt_has_room(bt)) {
-        empty(v);
-        id = page_id(bt, b);
-    }
-    b->bt = bt_translate(bt, v, b);
-    if (!b->bt) {
-        b->heat = 0;
-        return NULL;
-    }
-    b->bt->page_id = id;
-    b->bt->page_slot = (u16)((b->rip >> 12) % BT_PAGES);
-    return b->bt;
+    return bb || !is_worth(v->t.bt, b) ? bb : translate(v, b);
 }
 
 /* What translated code believes is brought up to date. */
@@ -235,11 +157,12 @@ static void follow_generation(struct vcpu *v)
 
 static void note_entry(struct vcpu *v, const struct bt_block *bb)
 {
+    u32 id = atomic_load_explicit(&bb->page_id, memory_order_relaxed);
     u64 rip = bb->b->rip;
     unsigned i = bt_jump_index(rip);
 
-    if (!is_crossing(bb->b))
-        v->t.page_id[!!(bb->b->key & KEY_USER)][bb->page_slot] = bb->page_id;
+    if (id)
+        v->t.page_id[!!(bb->b->key & KEY_USER)][bb->page_slot] = id;
     v->t.jump[i].lin = rip;
     v->t.jump[i].tag = v->t.jump_tag;
     v->t.jump[i].code = bt_exec(v->t.bt, bt_entry_of(bb));
@@ -263,36 +186,50 @@ static u64 enter(struct vcpu *v, const struct bt_block *bb)
         (u64(*)(struct vcpu *, const void *))(uintptr_t)bt_exec(bt, bt->enter);
     u64 left;
 
-    bt->stats.entered++;
+    v->t.own->entered++;
     left = fn(v, bt_exec(bt, bt_entry_of(bb)));
+    bt_published(bt);
     v->blk = NULL;
     return left;
+}
+
+static void chain(struct bt *bt, struct bt_exit *from, struct bt_block *to)
+{
+    const struct block *b = to->b;
+
+    if (from->to || bt->options->no_chain || b->gpa2 ||
+        atomic_load_explicit(&b->page->fine, memory_order_relaxed))
+        return;
+    bt_lock(bt);
+    bt_link(bt, from, to);
+    bt_unlock(bt);
 }
 
 /* Run b, translated or not. Returns why it is over. */
 static unsigned run_one_block(struct vcpu *v, struct block *b)
 {
     struct bt *bt = v->t.bt;
+    struct bt_own *own = v->t.own;
     struct bt_block *bb = translation(v, b);
-    struct bt_exit *from = bt->from;
+    struct bt_exit *from = own->from;
     u64 left;
 
-    bt->from = NULL;
+    own->from = NULL;
     follow_generation(v);
-    if (unlikely(bt->recorder.head) && bt_record(v, b))
+    if (unlikely(own->recorder.head) && bt_record(v, b))
         bb = NULL;
     if (!bb)
         return interpret(v, b) ? LEFT_TAKEN : LEFT_BUDGET;
     if (from)
-        link_exit(bt, from, bb);
+        chain(bt, from, bb);
     note_entry(v, bb);
     left = enter(v, bb);
     if ((left & 0xff) == LEFT_LINK) {
-        bt->from = &bt->exits[left >> 8];
-        v->rip = bt->from->rip;
+        own->from = &bt->exits[left >> 8];
+        v->rip = own->from->rip;
     } else if ((left & 0xff) == LEFT_BUDGET) {
         v->rip = bt->blocks[left >> 8].b->rip;
-        bt_sample(bt, &bt->blocks[left >> 8]);
+        bt_sample(v, &bt->blocks[left >> 8]);
     }
     return left & 0xff;
 }
@@ -302,8 +239,7 @@ void bt_run_alone(struct vcpu *v, struct block *b)
     struct bt *bt = v->t.bt;
     u64 left;
 
-    bt->n_points = bt->n_exits = bt->n_blocks = bt->n_copies = bt->n_notes = 0;
-    bt->used = bt->fixed;
+    bt->now = bt->filled[0];
     v->t.jump_tag = 1; /* nothing is known */
     left = enter(v, bt_translate(bt, v, b));
     if ((left & 0xff) == LEFT_LINK)
@@ -314,9 +250,9 @@ void bt_run_alone(struct vcpu *v, struct block *b)
 static void run(struct vcpu *v)
 {
     bool first = false;
-    struct block *b = block_find(v, vcpu_run_key(v), &first);
+    struct block *b = code_cache_find(v, vcpu_run_key(v), &first);
 
-    v->t.bt->from = NULL;
+    v->t.own->from = NULL;
     while (!first) {
         unsigned left = run_one_block(v, b);
 
@@ -326,52 +262,32 @@ static void run(struct vcpu *v)
             return;
         if (vcpu_is_due(v))
             return;
-        b = block_find(v, vcpu_run_key(v), &first);
+        b = code_cache_find(v, vcpu_run_key(v), &first);
     }
     vcpu_stop_blocks(v, b, first);
 }
 
 /* ---- Lifetime --------------------------------------------------------------------------------------------------------- */
 
-static int make_tables(struct bt *bt)
-{
-    bt->points = memory_map_lazy(BT_POINTS_MAX * sizeof(*bt->points));
-    bt->exits = memory_map_lazy(BT_EXITS_MAX * sizeof(*bt->exits));
-    bt->blocks = memory_map_lazy(BT_BLOCKS_MAX * sizeof(*bt->blocks));
-    bt->copies = memory_map_lazy(BT_COPIES_MAX * sizeof(*bt->copies));
-    bt->notes = memory_map_lazy(BT_NOTES_MAX * sizeof(*bt->notes));
-    bt->pages = memory_map_lazy(BT_IDS * sizeof(*bt->pages));
-    bt->traces = memory_map_lazy(BT_TRACES_MAX * sizeof(*bt->traces));
-    if (!bt->points || !bt->exits || !bt->blocks || !bt->copies || !bt->notes || !bt->pages ||
-        !bt->traces)
-        return -ENOMEM;
-    return bt_counts_create(bt);
-}
-
 int bt_create(struct vcpu *v, const struct bt_options *o)
 {
-    struct bt *bt = calloc(1, sizeof(*bt));
-    int err;
+    struct code_cache *cache = v->code ? v->code->shared : NULL;
+    struct bt *bt = cache ? cache->bt : NULL;
 
     if (!bt)
+        bt = bt_shared_create(o, cache);
+    if (!bt)
         return -ENOMEM;
+    if (cache) {
+        cache->bt = bt;
+        cache->hooks = &bt_hooks;
+    }
+    bt->users++;
     v->t.bt = bt;
-    bt->options = o;
-    bt_low_init();
-    err = make_tables(bt);
-    if (!err)
-        err = bt_code_map(bt, align_up(o->size ? o->size : BT_SIZE_DEFAULT, 4096));
-    if (err)
-        return err;
-    bt_make_stubs(bt);
-    err = bt_symbols_create(bt);
-    if (err)
-        return err;
+    v->t.own = calloc(1, sizeof(*v->t.own));
     v->t.host_mxcsr = 0x1f80;
     v->t.run = run;
-    v->t.block_gone = block_gone;
-    v->t.all_gone = empty;
-    return 0;
+    return v->t.own ? 0 : -ENOMEM;
 }
 
 void bt_destroy(struct vcpu *v)
@@ -380,24 +296,24 @@ void bt_destroy(struct vcpu *v)
 
     if (!bt)
         return;
-    memory_unmap(bt->points, BT_POINTS_MAX * sizeof(*bt->points));
-    memory_unmap(bt->exits, BT_EXITS_MAX * sizeof(*bt->exits));
-    memory_unmap(bt->blocks, BT_BLOCKS_MAX * sizeof(*bt->blocks));
-    memory_unmap(bt->copies, BT_COPIES_MAX * sizeof(*bt->copies));
-    memory_unmap(bt->notes, BT_NOTES_MAX * sizeof(*bt->notes));
-    memory_unmap(bt->pages, BT_IDS * sizeof(*bt->pages));
-    memory_unmap(bt->traces, BT_TRACES_MAX * sizeof(*bt->traces));
-    bt_code_unmap(bt);
-    bt_symbols_destroy(bt);
-    bt_profile_destroy(bt);
-    bt_counts_destroy(bt);
-    free(bt);
-    v->t = (struct translated){.bt = NULL};
+    free(v->t.own);
+    memset(&v->t, 0, sizeof(v->t));
+    if (--bt->users)
+        return;
+    if (bt->cache) {
+        bt->cache->bt = NULL;
+        bt->cache->hooks = NULL;
+    }
+    bt_shared_destroy(bt);
 }
 
-void bt_get_stats(const struct vcpu *v, struct bt_stats *s)
+void bt_get_stats(struct vcpu *const *v, unsigned n, struct bt_stats *s)
 {
-    const struct bt *bt = v->t.bt;
-
-    *s = bt ? bt->stats : (struct bt_stats){0};
+    *s = n && v[0]->t.bt ? v[0]->t.bt->stats : (struct bt_stats){0};
+    for (unsigned i = 0; i < n; i++)
+        if (v[i]->t.own) {
+            s->entered += v[i]->t.own->entered;
+            s->filled += v[i]->t.own->filled;
+            s->interpreted += v[i]->t.own->interpreted;
+        }
 }

@@ -283,5 +283,5 @@ void bt_make_stubs(struct bt *bt)
     emit_patch(none, e.p);
     emit_mov_imm(&e, H_AX, LEFT_TAKEN);
     emit_jmp(&e, bt->leave_saved);
-    bt->fixed = bt->used = align_up((size_t)(e.p - bt->write), 64);
+    bt->fixed = align_up((size_t)(e.p - bt->write), 64);
 }

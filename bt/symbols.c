@@ -3,7 +3,7 @@
  * Names of translated code for perf and GDB: "guest:ADDRESS" for blocks, "bt:slow" and its like for the code made once.
  *
  * perf reads /tmp/perf-PID.map when it reports: a line "address size name" for each piece, in hexadecimal. Lines are only
- * ever added; where the cache was emptied, the later line for an address is the one that holds.
+ * ever added; where room was used again, the later line for an address is the one that holds.
  *
  * GDB's JIT interface: it finds object files in our memory by a list, and reads the list when it attaches and when
  * __jit_debug_register_code() is called, where it has a breakpoint. One object file is a batch of blocks that lie one
@@ -160,6 +160,7 @@ struct object {
 struct batch {
     struct jit_code_entry entry;
     struct batch *next;
+    bool ended; /* what comes next lies elsewhere */
     unsigned n;
     u32 names_used, frame_used;
     u8 *range; /* of the last FDE: its length, which grows with the batch */
@@ -311,7 +312,7 @@ static void gdb_block(struct bt_symbols *s, const char *name, u64 at, u64 n)
 
     pthread_mutex_lock(&jit_lock);
     b = s->batches;
-    if (!b || b->n == BATCH_SYMBOLS) {
+    if (!b || b->ended || b->n == BATCH_SYMBOLS) {
         b = make_batch(at);
         if (!b)
             goto out; /* a name less */
@@ -399,19 +400,26 @@ void bt_symbols_block(const struct trans *t)
         gdb_block(bt->symbols, name, (u64)(uintptr_t)bt_exec(bt, t->code), t->code_size);
 }
 
-void bt_symbols_empty(struct bt *bt)
+void bt_symbols_forget(struct bt *bt, const u8 *from, const u8 *to)
 {
+    u64 start = (u64)(uintptr_t)bt_exec(bt, from), end = (u64)(uintptr_t)bt_exec(bt, to);
     struct bt_symbols *s = bt->symbols;
 
     if (!s)
         return;
     pthread_mutex_lock(&jit_lock);
-    for (struct batch *b = s->batches, *next; b; b = next) {
-        next = b->next;
+    for (struct batch **at = &s->batches, *b; (b = *at);) {
+        u64 text = b->o.section[S_TEXT].sh_addr;
+
+        b->ended = true;
+        if (text < start || text >= end) {
+            at = &b->next;
+            continue;
+        }
+        *at = b->next;
         jit_remove(&b->entry);
         free(b);
     }
-    s->batches = NULL;
     pthread_mutex_unlock(&jit_lock);
 }
 
@@ -421,7 +429,7 @@ void bt_symbols_destroy(struct bt *bt)
 
     if (!s)
         return;
-    bt_symbols_empty(bt);
+    bt_symbols_forget(bt, bt->write, bt->write + bt->size);
     if (s->stubs) {
         pthread_mutex_lock(&jit_lock);
         jit_remove(&s->stubs->entry);

@@ -17,14 +17,18 @@ enum { SAMPLES = 3, WAIT_MAX = 400, TRIES = 12, ROUNDS_MAX = 4, ROUNDS_UOPS = 64
 
 /* ---- Recording --------------------------------------------------------------------------------------------------------- */
 
-void bt_sample(struct bt *bt, struct bt_block *bb)
+void bt_sample(struct vcpu *v, struct bt_block *bb)
 {
-    if (bb->trace || bt->recorder.head || bt->options->no_traces || bt->profile ||
-        bb->samples >= TRIES * SAMPLES)
+    const struct bt *bt = v->t.bt;
+    unsigned samples = atomic_load_explicit(&bb->samples, memory_order_relaxed);
+
+    if (bb->trace || v->t.own->recorder.head || bt->options->no_traces || bt->profile ||
+        samples >= TRIES * SAMPLES)
         return;
-    if (++bb->samples % SAMPLES)
+    atomic_store_explicit(&bb->samples, (u8)++samples, memory_order_relaxed);
+    if (samples % SAMPLES)
         return;
-    bt->recorder = (struct bt_recorder){.head = bb->b};
+    v->t.own->recorder = (struct bt_recorder){.head = bb->b};
 }
 
 static const struct uop *last_uop(const struct block *b)
@@ -32,10 +36,12 @@ static const struct uop *last_uop(const struct block *b)
     return &b->u[b->n_uops - 1];
 }
 
-static bool can_hold(const struct bt *bt, const struct block *b)
+static bool can_hold(const struct bt_recorder *r, const struct block *b)
 {
-    if (!b->bt || b->page2 || b->key != bt->recorder.head->key ||
-        bt->recorder.n_uops + b->n_uops >= BT_SEQ_MAX || bt->recorder.n == BT_TRACE_BLOCKS)
+    const struct bt_block *bb = atomic_load_explicit(&b->bt, memory_order_acquire);
+
+    if (!bb || !bb->page_id || b->key != r->head->key || r->n_uops + b->n_uops >= BT_SEQ_MAX ||
+        r->n == BT_TRACE_BLOCKS)
         return false;
     for (unsigned i = 0; i < b->n_uops; i++)
         if (!bt_is_lowered(&b->u[i]))
@@ -69,15 +75,17 @@ static void stop(struct vcpu *v, bool loops)
 {
     struct bt *bt = v->t.bt;
 
-    if (loops || bt->recorder.n >= 2)
+    if (loops || v->t.own->recorder.n >= 2) {
+        bt_lock(bt);
         make(v, loops);
-    bt->recorder.head = NULL;
+        bt_unlock(bt);
+    }
+    v->t.own->recorder.head = NULL;
 }
 
 bool bt_record(struct vcpu *v, struct block *b)
 {
-    struct bt *bt = v->t.bt;
-    struct bt_recorder *r = &bt->recorder;
+    struct bt_recorder *r = &v->t.own->recorder;
 
     if (!r->n) {
         if (b != r->head) {
@@ -85,7 +93,7 @@ bool bt_record(struct vcpu *v, struct block *b)
                 r->head = NULL;
             return r->head;
         }
-        if (!can_hold(bt, b)) {
+        if (!can_hold(r, b)) {
             r->head = NULL;
             return false;
         }
@@ -98,7 +106,7 @@ bool bt_record(struct vcpu *v, struct block *b)
         }
         for (unsigned i = 0; i < r->n; i++)
             follows = follows && r->blocks[i] != b;
-        if (!follows || !can_hold(bt, b)) {
+        if (!follows || !can_hold(r, b)) {
             stop(v, false);
             return false;
         }
@@ -165,32 +173,26 @@ static void add_blocks(struct trans *t, const struct bt_recorder *r, bool loops)
     }
 }
 
-/* All that leads to the head leads to `code` now. */
-static void redirect(struct vcpu *v, struct bt_block *head)
+/* May the path that was recorded still be had as one piece? Under the lock. */
+static bool is_still_good(const struct bt_recorder *r)
 {
-    const u8 *code = bt_entry_of(head);
-    u64 rip = head->b->rip;
-    unsigned i = bt_jump_index(rip);
-
-    for (struct bt_exit *x = head->in; x; x = x->next)
-        emit_patch(x->jump, code);
-    if (v->t.jump[i].lin == rip)
-        v->t.jump[i].tag = 0;
+    for (unsigned i = 0; i < r->n; i++)
+        if (r->blocks[i]->gone || !r->blocks[i]->bt || !r->blocks[i]->bt->page_id)
+            return false;
+    return !r->head->bt->trace;
 }
 
 static void make(struct vcpu *v, bool loops)
 {
     struct bt *bt = v->t.bt;
-    struct bt_recorder *r = &bt->recorder;
+    struct bt_recorder *r = &v->t.own->recorder;
     struct trans *t = &bt->trans;
     struct bt_trace *tr;
+    unsigned i = bt_jump_index(r->head->rip);
 
-    if (!bt_has_room(bt) || bt->n_traces == BT_TRACES_MAX)
+    if (!bt_make_room(v) || !is_still_good(r))
         return;
-    for (unsigned i = 0; i < r->n; i++)
-        if (!r->blocks[i]->bt || r->blocks[i]->gone)
-            return;
-    tr = &bt->traces[bt->n_traces];
+    tr = &bt->traces[bt->now.n_traces];
     *tr = (struct bt_trace){.n = r->n};
     bt_begin(bt, v, r->head->bt);
     t->is_trace = true;
@@ -199,15 +201,18 @@ static void make(struct vcpu *v, bool loops)
     tr->code = bt_finish(t);
     if (!tr->code)
         return;
-    bt->n_traces++;
-    for (unsigned i = 0; i < r->n; i++) {
-        tr->blocks[i] = r->blocks[i]->bt;
-        tr->blocks[i]->traced = true;
+    bt->now.n_traces++;
+    for (unsigned k = 0; k < r->n; k++) {
+        tr->blocks[k] = r->blocks[k]->bt;
+        tr->blocks[k]->traced = true;
     }
-    tr->blocks[0]->trace = tr;
+    bt_publish(bt);
+    atomic_store_explicit(&tr->blocks[0]->trace, tr, memory_order_release);
     bt->stats.traces++;
     bt->stats.loops += loops;
-    redirect(v, tr->blocks[0]);
+    bt_redirect(tr->blocks[0]);
+    if (v->t.jump[i].lin == r->head->rip)
+        v->t.jump[i].tag = 0;
     if (unlikely(bt->symbols != NULL))
         bt_symbols_block(t);
     if (unlikely(bt->options->log))
@@ -221,21 +226,31 @@ void bt_clear_sites(struct vcpu *v)
         v->t.site[v->t.sites[--v->t.n_sites]].limit = 0;
 }
 
-void bt_traces_gone(struct vcpu *v, struct bt_block *bb)
+void bt_trace_gone(struct bt_trace *tr)
 {
-    struct bt *bt = v->t.bt;
+    if (tr->gone)
+        return;
+    tr->gone = true;
+    atomic_store_explicit(&tr->blocks[0]->trace, NULL, memory_order_release);
+    bt_redirect(tr->blocks[0]);
+}
 
-    bt->recorder.head = NULL;
-    for (unsigned i = 0; bb->traced && i < bt->n_traces; i++) {
-        struct bt_trace *tr = &bt->traces[i];
-        bool holds = false;
+static bool holds(const struct bt_trace *tr, const struct bt_block *bb)
+{
+    for (unsigned i = 0; i < tr->n && !tr->gone; i++)
+        if (tr->blocks[i] == bb)
+            return true;
+    return false;
+}
 
-        for (unsigned k = 0; k < tr->n && !tr->gone; k++)
-            holds = holds || tr->blocks[k] == bb;
-        if (!holds)
-            continue;
-        tr->gone = true;
-        tr->blocks[0]->trace = NULL;
-        redirect(v, tr->blocks[0]);
+void bt_traces_gone(struct bt *bt, struct bt_block *bb)
+{
+    for (unsigned r = 0; bb->traced && r < BT_REGIONS; r++) {
+        unsigned end = r == bt->region ? bt->now.n_traces : bt->filled[r].n_traces;
+
+        for (unsigned i = r * (BT_TRACES_MAX / BT_REGIONS); i < end; i++)
+            if (holds(&bt->traces[i], bb))
+                bt_trace_gone(&bt->traces[i]);
     }
+    bb->traced = false;
 }

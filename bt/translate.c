@@ -22,6 +22,7 @@ static void emit_entry(struct trans *t)
     t->budget[1] = emit_jcc(e, 5, NULL);
     if (count) {
         emit_mov_imm(e, H_AX, (u64)(uintptr_t)count);
+        emit8(e, 0xf0); /* LOCK: other vCPUs count there too */
         emit_xm(e, 8, 0xff, 0, host_at(H_AX, 0));
     }
 }
@@ -95,20 +96,13 @@ static void lower(struct trans *t)
         bt_x87_flush(t);
     if (t->is_trace && bt_lower_within(t, l))
         return;
-    if (bt_is_lowered(t->u) &&
-        (bt_lower_int(t, l) || bt_lower_flow(t, l) || bt_lower_sse(t, l) || bt_lower_x87(t, l)))
+    if (bt_is_lowered(t->u) && (bt_lower_int(t, l) || bt_lower_flow(t, l) || bt_lower_sse(t, l) ||
+                                bt_lower_x87(t, l) || bt_lower_mmx(t, l)))
         return;
     bt_x87_flush(t);
     if (bt_lower_sys(t))
         return;
     bt_lower_call(t, t->i + 1u == t->n_seq);
-}
-
-bool bt_has_room(const struct bt *bt)
-{
-    return bt->size - bt->used > BT_BLOCK_MAX && bt->n_points + BT_FORWARD_MAX < BT_POINTS_MAX &&
-           bt->n_exits + 4 * BT_TRACE_BLOCKS < BT_EXITS_MAX && bt->n_blocks < BT_BLOCKS_MAX &&
-           bt->n_copies + BLOCK_UOPS_MAX < BT_COPIES_MAX && bt->n_notes + BT_SEQ_MAX < BT_NOTES_MAX;
 }
 
 static void tell(struct trans *t)
@@ -126,7 +120,7 @@ static void tell(struct trans *t)
 void bt_begin(struct bt *bt, struct vcpu *v, struct bt_block *bb)
 {
     struct trans *t = &bt->trans;
-    u8 *start = bt->write + bt->used;
+    u8 *start = bt->write + bt->now.used;
 
     memset(t, 0, offsetof(struct trans, forward));
     t->n_forward = t->n_outs = t->n_side = t->n_missed = 0;
@@ -154,7 +148,7 @@ void bt_add_block(struct trans *t, struct block *b)
 u8 *bt_finish(struct trans *t)
 {
     struct bt *bt = t->bt;
-    u8 *start = bt->write + bt->used;
+    u8 *start = bt->write + bt->now.used;
 
     bt_flags_analyse(t);
     t->b = t->blocks[0];
@@ -176,7 +170,7 @@ u8 *bt_finish(struct trans *t)
         return NULL;
     t->code = start;
     t->code_size = (u32)(t->e.p - start);
-    bt->used = align_up((size_t)(t->e.p - bt->write), 16);
+    bt->now.used = align_up((size_t)(t->e.p - bt->write), 16);
     return start;
 }
 
@@ -185,14 +179,17 @@ struct bt_block *bt_translate(struct bt *bt, struct vcpu *v, struct block *b)
     struct trans *t = &bt->trans;
     struct bt_block *bb;
 
-    bb = &bt->blocks[bt->n_blocks++];
-    *bb = (struct bt_block){.b = b, .code = bt->write + bt->used};
+    bb = &bt->blocks[bt->now.n_blocks++];
+    *bb = (struct bt_block){.b = b,
+                            .code = bt->write + bt->now.used,
+                            .page_id = bt_page_id(bt, b),
+                            .page_slot = (u16)((b->rip >> 12) % BT_PAGES)};
     bt_begin(bt, v, bb);
     bt_add_block(t, b);
     for (unsigned i = 0; i < b->n_uops; i++)
         bt_add_uop(t, &b->u[i]);
     if (!bt_finish(t)) { /* too long for any room: never translated */
-        bt->n_blocks--;
+        bt->now.n_blocks--;
         return NULL;
     }
     bb->code_size = (u32)(t->e.p - bb->code);
@@ -200,5 +197,6 @@ struct bt_block *bt_translate(struct bt *bt, struct vcpu *v, struct block *b)
     bt->stats.host_bytes += bb->code_size;
     bt->stats.insns += b->n_insns;
     tell(t);
+    bt_publish(bt);
     return bb;
 }

@@ -7,7 +7,7 @@
  *   profile.c   --bt-dump: how often each block ran; --stats: how often what is not lowered ran
  *   symbols.c   --perf-map and --gdb-jit: names of translated code
  *
- * All of it is called on the vCPU's own thread, or while that one does not run.
+ * What tells of a translation is called under the lock under which it was made; the rest while no vCPU runs.
  */
 #ifndef BT_WATCH_H
 #define BT_WATCH_H
@@ -41,13 +41,13 @@ void bt_counts_destroy(struct bt *bt);
 static inline void bt_count_rest(struct bt *bt, unsigned op)
 {
     if (unlikely(bt->rests != NULL))
-        bt->rests[op]++;
+        __atomic_fetch_add(&bt->rests[op], 1, __ATOMIC_RELAXED);
 }
 
-/* symbols.c: names for the code made once, for a block; and the end of all names. */
+/* symbols.c: names for the code made once, for a block; and the end of those in [from, to). */
 int bt_symbols_create(struct bt *bt);
 void bt_symbols_block(const struct trans *t);
-void bt_symbols_empty(struct bt *bt);
+void bt_symbols_forget(struct bt *bt, const u8 *from, const u8 *to);
 void bt_symbols_destroy(struct bt *bt);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Cached blocks: straight-line runs of lifted instructions, a structure derived from the code page they come
- * from. A block never leaves its page, except that one whose first instruction crosses the page end consists of that
- * instruction alone. Each vCPU has blocks of its own (cpu/block.c).
+ * Blocks: straight-line runs of lifted instructions, a structure derived from the code page they come from. A block never
+ * leaves its page, except that one whose first instruction crosses the page end consists of that instruction alone. All
+ * vCPUs of a machine share them; what each has of its own is the right to enter those of a page (cpu/code_cache.h).
  */
 #ifndef CPU_BLOCK_H
 #define CPU_BLOCK_H
@@ -37,36 +37,35 @@ struct block {
     u64 gpa;  /* guest-physical address of its first byte */
     u64 gpa2; /* of the second page's first byte if the single instruction crosses; else 0 */
     u32 key;
+    u32 room; /* bytes that it takes in the cache, copy of the code included */
     u16 n_insns, n_uops;
     u16 len;  /* bytes */
     u16 seen; /* bytes that decoding depended on: more, where the last instruction is none */
-    struct code_page *page, *page2; /* page2: NULL unless it crosses */
-    u64 epoch2; /* of the second page when the bytes were last compared with memory */
-    struct block *hash_next, *page_next;
-    bool gone;             /* not what memory holds: never to be entered again */
-    u8 heat;               /* how often it was interpreted, until it is worth translating */
-    struct bt_block *bt;   /* its translation; NULL: none */
-    struct block *link[2]; /* chained successors: fallthrough, taken */
-    u64 link_gen[2];
-    u8 *bytes; /* copy of the code, `seen` bytes, after the micro-ops */
+    struct code_page *page;
+    _Atomic(struct block *) hash_next; /* read without the lock */
+    struct block *page_next;
+    _Atomic bool gone; /* not what memory holds, or its room is wanted: not to be entered again */
+    bool transient;    /* belongs to one vCPU, until that looks for the next: there was no room */
+    _Atomic u8 heat;   /* how often it was interpreted, until it is worth translating */
+    _Atomic(struct bt_block *) bt; /* its translation; NULL: none */
     struct uop u[];
 };
 
+/* The copy of its code, `seen` bytes, behind the micro-ops. */
+static inline u8 *block_bytes(const struct block *b)
+{
+    return (u8 *)(b->u + b->n_uops);
+}
+
+/* Room for the largest. */
+#define BLOCK_BYTES_MAX (BLOCK_INSNS_MAX * 6)
+#define BLOCK_ROOM_MAX                                                                             \
+    (sizeof(struct block) + BLOCK_UOPS_MAX * sizeof(struct uop) + BLOCK_BYTES_MAX + 64)
+
 struct vcpu;
 
-/* A vCPU's cache of blocks. 0 or -ENOMEM. */
-int block_cache_create(struct vcpu *v);
-void block_cache_destroy(struct vcpu *v);
-/* The block at v->rip for `key` (KEY_*), found, checked against memory or made. May escape (fetch faults, missing holds).
- * *first: accessed bits are owed, the block's first instruction must be run alone. vCPU's thread. */
-struct block *block_find(struct vcpu *v, u32 key, bool *first);
-/* How often the cache has been emptied: a pointer to a block that was had before is good while this stays the same. */
-u64 block_cache_age(const struct vcpu *v);
-/* What was decoded from guest page gfn (~0: anything) must be compared with memory before it is entered again. By the owner,
- * or on its behalf. */
-void block_drop_page(struct vcpu *v, u64 gfn);
-/* The vCPU wrote to code it has decoded. */
-void block_wrote(struct vcpu *v, u64 gpa, unsigned size);
-void block_stats(const struct vcpu *v, u64 *built, u64 *verified, u64 *uops, u64 *insns);
+/* Build the block of v->rip, with `key`, from the n bytes of code at `bytes`, into `blk` (BLOCK_ROOM_MAX). False: its first
+ * instruction needs more bytes than there are. vCPU's thread. */
+bool block_build(struct vcpu *v, struct block *blk, u32 key, u64 gpa, const u8 *bytes, unsigned n);
 
 #endif

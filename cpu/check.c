@@ -6,8 +6,10 @@
  * what the manual gives them: accessed bits of the access that faulted, MXCSR's flags for an unmasked SIMD exception.
  *
  * With N > 0 checks of rights fail that would succeed (mmu/check.h), so that every instruction is abandoned at every
- * place at which it can be. What the guest computes must not change. Limits: inside a block of several instructions the
- * comparison has no start to compare with; there, equal results have to do. Architecture: docs/architecture.md.
+ * place at which it can be; in translated code at the accesses that the TLB does not know, which is often, since it is
+ * forgotten at each boundary and never filled for translated code alone. What the guest computes must not change. Limits:
+ * inside a block of several instructions, translated or not, the comparison has no start to compare with; there, equal
+ * results have to do. Architecture: docs/architecture.md.
  */
 #include "cpu/check.h"
 

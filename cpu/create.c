@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "cpu/block.h"
 #include "cpu/check.h"
+#include "cpu/code_cache.h"
 #include "cpu/cpuid.h"
 #include "cpu/debug.h"
 #include "cpu/descriptor.h"
@@ -29,7 +29,7 @@ static void drop(struct participant *p, u64 gfn, unsigned what)
     if (what & DROP_MONITOR)
         monitor_drop(v, gfn);
     if (what & DROP_CODE)
-        block_drop_page(v, gfn);
+        code_cache_drop(v, gfn);
     if (what & DROP_DESC) {
         if (gfn == ~(u64)0)
             desc_cache_drop_all(v);
@@ -43,7 +43,7 @@ static void wrote(struct participant *p, u64 gpa, unsigned size)
     struct vcpu *v = p->owner;
 
     mmu_wrote(&v->mmu, gpa, size);
-    block_wrote(v, gpa, size);
+    code_cache_wrote(v, gpa, size);
     desc_cache_drop_range(v, gpa, size);
     if (!desc_cache_has_page(v, gpa >> 12))
         directory_underive(p, TRACE_DESC, gpa >> 12);
@@ -245,7 +245,7 @@ int vcpu_create(struct vcpu *v, unsigned id, struct directory *dir, struct journ
     v->mmu.locate = locate;
     v->mmu.local_read = local_read;
     v->mmu.local_write = local_write;
-    err = block_cache_create(v);
+    err = code_cache_join(v);
     return err ? err : desc_cache_create(v);
 }
 
@@ -253,7 +253,7 @@ void vcpu_destroy(struct vcpu *v)
 {
     check_destroy(v);
     desc_cache_destroy(v);
-    block_cache_destroy(v);
+    code_cache_leave(v);
     mmu_destroy(&v->mmu);
     ipi_box_destroy(&v->p);
     participant_destroy(&v->p);

@@ -14,8 +14,8 @@
 #include <stdlib.h>
 
 #include "cpu/address.h"
-#include "cpu/block.h"
 #include "cpu/check.h"
+#include "cpu/code_cache.h"
 #include "cpu/debug.h"
 #include "cpu/descriptor.h"
 #include "cpu/events.h"
@@ -78,6 +78,11 @@ void vcpu_pause(struct vcpu *v)
     v->paused = true;
     if (v->p.dir && (sched_contended(&v->p.dir->sched) || v->env->turn))
         participant_kick(&v->p);
+}
+
+const _Atomic u32 *vcpu_pause_looks(const struct vcpu *v)
+{
+    return v->p.dir && !v->env->turn ? &v->p.dir->sched.waiting : NULL;
 }
 
 /* ---- Escapes -------------------------------------------------------------------------------------------------------- */
@@ -183,7 +188,7 @@ void vcpu_stop_blocks(struct vcpu *v, const struct block *b, bool first)
 static void run_blocks(struct vcpu *v)
 {
     bool first = false;
-    struct block *b = block_find(v, vcpu_run_key(v), &first), *next;
+    struct block *b = code_cache_find(v, vcpu_run_key(v), &first);
 
     while (!first) {
         if (unlikely(!vcpu_charge(v, b)))
@@ -191,28 +196,9 @@ static void run_blocks(struct vcpu *v)
         v->blk = b;
         b->u[0].fn(v, b->u);
         v->blk = NULL;
-        if (v->taken < 2) {
-            unsigned t = v->taken;
-            u64 age;
-
-            if (likely(b->link_gen[t] == mmu_generation(&v->mmu))) {
-                b = b->link[t];
-                continue;
-            }
-            if (vcpu_is_due(v))
-                return;
-            age = block_cache_age(v);
-            next = block_find(v, vcpu_run_key(v), &first);
-            if (!first && block_cache_age(v) == age) { /* b is still there */
-                b->link[t] = next;
-                b->link_gen[t] = mmu_generation(&v->mmu);
-            }
-            b = next;
-        } else {
-            if (vcpu_must_look(v) || vcpu_is_due(v))
-                return;
-            b = block_find(v, vcpu_run_key(v), &first);
-        }
+        if ((v->taken >= 2 && vcpu_must_look(v)) || vcpu_is_due(v))
+            return;
+        b = code_cache_find(v, vcpu_run_key(v), &first);
     }
     vcpu_stop_blocks(v, b, first);
 }
@@ -229,7 +215,7 @@ static void run_one(struct vcpu *v)
     check_begin(v);
     v->mmu.careful = v->careful =
         !v->check || v->single; /* while checking, the first attempt is like one in a block */
-    b = block_find(v, vcpu_run_key(v) | KEY_STEP, &first);
+    b = code_cache_find(v, vcpu_run_key(v) | KEY_STEP, &first);
     set_left(v, left(v) - 1);
     v->blk = b;
     v->shadow = v->shadow_ss = false;
@@ -281,8 +267,8 @@ static void run_engine(struct vcpu *v)
     vcpu_settle_shadow(v);
 }
 
-/* Execute from the present boundary until the vCPU must look up. */
-static enum escape execute(struct vcpu *v)
+/* From the present boundary until the vCPU must look up. */
+static enum escape execute_blocks(struct vcpu *v)
 {
     const bool shadow = v->shadow, shadow_ss = v->shadow_ss;
     bool held;
@@ -292,7 +278,7 @@ static enum escape execute(struct vcpu *v)
     if (why == ESCAPE_NONE) {
         if (v->single || v->shadow || (v->key & KEY_STEP) || v->env->step)
             run_one(v);
-        else if (v->t.run && !v->check)
+        else if (v->t.run)
             run_engine(v);
         else
             run_blocks(v);
@@ -326,6 +312,16 @@ static enum escape execute(struct vcpu *v)
     v->shadow_ss = shadow_ss;
     v->mmu.careful = false;
     mmu_fetch_abandon(&v->mmu);
+    return why;
+}
+
+static enum escape execute(struct vcpu *v)
+{
+    enum escape why;
+
+    code_cache_begin(v);
+    why = execute_blocks(v);
+    code_cache_end(v);
     return why;
 }
 

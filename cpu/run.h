@@ -11,6 +11,7 @@
 /* What the vCPUs of a machine share with the board. All callbacks: vCPU's thread. */
 struct vcpu_env {
     void *machine;
+    struct code_cache *code; /* made by the first vCPU, gone with the last (cpu/code_cache.h) */
     struct io_space *io;
     _Atomic bool stop;   /* everybody leaves at the next boundary */
     _Atomic bool flush;  /* write out journal buffers at the next boundary */
@@ -71,6 +72,9 @@ bool vcpu_must_look(struct vcpu *v);
 bool vcpu_is_due(const struct vcpu *v);
 /* Charge b's length to the budget. False: it does not cover it, or somebody wants attention. */
 bool vcpu_charge(struct vcpu *v, const struct block *b);
+/* What PAUSE has to look at: where not 0 the handler does it (vcpu_pause()). NULL: the handler always does. Constant while
+ * v lives. */
+const _Atomic u32 *vcpu_pause_looks(const struct vcpu *v);
 /* Give n instructions that were charged back to the budget, or take them. */
 void vcpu_refund(struct vcpu *v, i32 n);
 /* STI does not end the run of blocks: what shadow it has left if the vCPU stops where it is. */

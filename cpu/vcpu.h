@@ -161,7 +161,7 @@ enum cpu_activity { CPU_RUNNING, CPU_HALTED, CPU_WAIT_SIPI, CPU_SHUTDOWN, CPU_MW
 enum code_mode { CODE_16, CODE_32, CODE_64 };
 
 struct block;
-struct block_cache;
+struct code_view;
 struct lapic;
 struct cpu_model;
 struct desc_cache;
@@ -189,11 +189,12 @@ struct exception {
 
 #define BT_PAGES 512
 #define BT_JUMPS 8192
-#define BT_SITES 16384
+#define BT_SITES 32768
 
 /* What translated code keeps of its own (bt/). It is derived, all of it: nothing here is the guest's. */
 struct translated {
-    struct bt *bt;      /* NULL: blocks are interpreted */
+    struct bt *bt;      /* all vCPUs' (bt/internal.h); NULL: blocks are interpreted */
+    struct bt_own *own; /* this one's */
     u64 saved[4];       /* operands from which flags can be made again */
     const void *target; /* of an indirect call that is under way */
     u32 host_mxcsr;     /* C's */
@@ -222,8 +223,6 @@ struct translated {
     u32 sites[BT_SITES]; /* those that are not empty */
     u32 n_sites;
     void (*run)(struct vcpu *v);
-    void (*block_gone)(struct vcpu *v, struct block *b); /* it is not what memory holds any more */
-    void (*all_gone)(struct vcpu *v);                    /* all blocks are going to be forgotten */
 };
 
 struct vcpu {
@@ -258,8 +257,8 @@ struct vcpu {
     u32 block_max; /* instructions of a block, at most; 0: BLOCK_INSNS_MAX. Set before the vCPU runs */
     u8 cpl;
     u64 seen[4]; /* CR0, CR3, CR4, EFER as the MMU was last told (cpu/mode.c) */
-    u8 taken; /* how the block was left: 0 fallthrough (link[0]), 1 branch taken (link[1]), 2 no link */
-    bool shadow;    /* interrupt shadow: STI or MOV SS was the last instruction */
+    u8 taken;    /* how the block was left: 0 fallthrough, 1 direct branch taken, 2 anything else */
+    bool shadow; /* interrupt shadow: STI or MOV SS was the last instruction */
     bool shadow_ss; /* the shadow stems from MOV/POP SS: also holds #DB and NMI off */
     u64 sti_at; /* icount behind the last STI that set IF and did not set `shadow`: there it is in force (vcpu_settle_shadow()) */
     bool nmi_blocked; /* until IRET */
@@ -302,7 +301,7 @@ struct vcpu {
     struct vcpu_env *env;
     struct vcpu_check *check; /* debugging: cpu/check.c; NULL: off */
 
-    struct block_cache *blocks;
+    struct code_view *code;
     struct lapic *lapic;
     const struct cpu_model *model;
     struct desc_cache *desc;

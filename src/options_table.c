@@ -419,6 +419,13 @@ static int read_bt_nochain(struct options *o, const char *value, char *err, size
     return 0;
 }
 
+static int read_bt_notraces(struct options *o, const char *value, char *err, size_t err_size)
+{
+    (void)value, (void)err, (void)err_size;
+    o->bt.no_traces = true;
+    return 0;
+}
+
 /* Names separated by commas, several times if you like. */
 static int read_d(struct options *o, const char *value, char *err, size_t err_size)
 {
@@ -584,10 +591,11 @@ const struct opt_row opt_table[OPT_COUNT] = {
     [OPT_SCHED] = {"sched", NULL, "WHICH", false, "parallel, serial or serial:N (parallel)", opt_read_sched},
     [OPT_CLOCK] = {"clock", NULL, "WHICH", true, "guest time: host or icount (serial: icount)", opt_read_clock},
     [OPT_ENGINE] = {"engine", NULL, "WHICH", false, "bt, interp or step (bt)", read_engine},
-    [OPT_TB_SIZE] = {"tb-size", NULL, "SIZE", false, "host code in MiB or as 512K, before it begins anew (64)", read_tb_size},
+    [OPT_TB_SIZE] = {"tb-size", NULL, "SIZE", false, "room for host code in MiB or as 512K (64)", read_tb_size},
     [OPT_BT_INSNS] = {"bt-insns", NULL, "N", false, "blocks of at most N instructions, 1 to 32 (32)", read_bt_insns},
     [OPT_BT_THRESHOLD] = {"bt-threshold", NULL, "N", false, "interpret a block N times before it is translated (3)", read_bt_threshold},
     [OPT_BT_NOCHAIN] = {"bt-nochain", NULL, NULL, false, "no translated block branches to another", read_bt_nochain},
+    [OPT_BT_NOTRACES] = {"bt-notraces", NULL, NULL, false, "no superblocks of several translated blocks", read_bt_notraces},
     [OPT_TRACE_SEMANTICS] = {"trace-semantics", NULL, "KIND=SEM", false, "how holders of a memory trace are told", read_semantics},
     [OPT_DIGEST_INTERVAL] = {"digest-interval", NULL, "N", false, "instructions between digests in the log (16777216)", read_digest_interval},
     [OPT_ICOUNT_LIMIT] = {"icount-limit", NULL, "N", false, "end after N instructions, status 1", read_icount_limit},

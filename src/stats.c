@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "cpu/block.h"
+#include "cpu/code_cache.h"
 #include "cpu/descriptor.h"
 #include "src/base/msg.h"
 #include "src/host/host.h"
@@ -37,7 +37,7 @@ static void print_counts(struct machine *m, const char *name, enum bt_count_kind
 {
     struct bt_count top[30];
     u64 total;
-    unsigned n = bt_get_counts(m->vcpu, m->n_vcpus, kind, top, ARRAY_SIZE(top), &total);
+    unsigned n = bt_get_counts(m->vcpu[0], kind, top, ARRAY_SIZE(top), &total);
 
     line(name, total);
     for (unsigned i = 0; i < n; i++)
@@ -46,16 +46,9 @@ static void print_counts(struct machine *m, const char *name, enum bt_count_kind
 
 static void print_translator(struct machine *m)
 {
-    struct bt_stats sum, s;
+    struct bt_stats sum;
 
-    memset(&sum, 0, sizeof(sum));
-    for (unsigned i = 0; i < m->n_vcpus; i++) {
-        bt_get_stats(m->vcpu[i], &s);
-        sum.translated += s.translated, sum.insns += s.insns, sum.host_bytes += s.host_bytes;
-        sum.traces += s.traces, sum.loops += s.loops;
-        sum.emptied += s.emptied, sum.entered += s.entered, sum.linked += s.linked;
-        sum.filled += s.filled, sum.interpreted += s.interpreted;
-    }
+    bt_get_stats(m->vcpu, m->n_vcpus, &sum);
     line("bt_blocks", sum.translated);
     line("bt_instructions", sum.insns);
     line("bt_host_bytes", sum.host_bytes);
@@ -78,15 +71,15 @@ void machine_print_stats(struct machine *m)
 {
     u64 n = machine_icount(m),
         ns = (m->host_end_ns ? m->host_end_ns : host_clock_ns()) - m->host_start_ns;
-    u64 built = 0, verified = 0, uops = 0, insns = 0, hits = 0, misses = 0, drops = 0, walks = 0,
-        slow = 0, flushes = 0, boundaries = 0, interrupts = 0;
+    struct code_stats code;
+    u64 hits = 0, misses = 0, drops = 0, walks = 0, slow = 0, flushes = 0, boundaries = 0,
+        interrupts = 0;
 
+    code_cache_stats(m->vcpu[0], &code);
     for (unsigned i = 0; i < m->n_vcpus; i++) {
         const struct vcpu *v = m->vcpu[i];
-        u64 a, b, c, d;
+        u64 a, b, c;
 
-        block_stats(v, &a, &b, &c, &d);
-        built += a, verified += b, uops += c, insns += d;
         desc_cache_stats(v, &a, &b, &c);
         hits += a, misses += b, drops += c;
         walks += v->mmu.stat_walks, slow += v->mmu.stat_slow, flushes += v->mmu.stat_flushes;
@@ -95,9 +88,12 @@ void machine_print_stats(struct machine *m)
     line("instructions", n);
     line("milliseconds", ns / 1000000);
     msg_plain("stats: mips %.1f", (double)n * 1000.0 / (double)(ns ? ns : 1));
-    msg_plain("stats: uops_per_instruction %.2f", insns ? (double)uops / (double)insns : 0.0);
-    line("blocks_built", built);
-    line("blocks_verified", verified);
+    msg_plain("stats: uops_per_instruction %.2f",
+              code.insns ? (double)code.uops / (double)code.insns : 0.0);
+    line("blocks_built", code.built);
+    line("blocks_verified", code.verified);
+    line("code_pages_fine", code.fine_pages);
+    line("code_retired", code.retired);
     if (m->o->engine == OPT_ENGINE_BT)
         print_translator(m);
     line("boundaries", boundaries);

@@ -58,7 +58,7 @@ void translator_print_profile(struct machine *m)
 {
     if (!m->o->profile_to)
         return;
-    if (bt_print_profile(m->o->profile_to, m->vcpu, m->n_vcpus, machine_icount(m)))
+    if (bt_print_profile(m->o->profile_to, m->vcpu[0], machine_icount(m)))
         msg_error("-bt-dump: no memory is left for the table");
 }
 

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#include "cpu/block.h"
+#include "cpu/code_cache.h"
 #include "cpu/cpuid.h"
 #include "cpu/debug.h"
 #include "cpu/exec.h"
@@ -101,7 +101,7 @@ static void execute(struct vcpu *v)
 
     if (stepped && debug_begin_insn(v))
         longjmp(v->escape, ESCAPE_EXCEPTION);
-    blk = block_find(v, v->key | KEY_STEP | (v->cpl == 3 ? KEY_USER : 0), &first);
+    blk = code_cache_find(v, v->key | KEY_STEP | (v->cpl == 3 ? KEY_USER : 0), &first);
     participant_set_budget(&v->p, 0, 1u << 20);
     v->blk = blk;
     v->shadow = v->shadow_ss = false;

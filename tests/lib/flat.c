@@ -279,7 +279,6 @@ int flat_execute(unsigned blocks, unsigned max_insns, u64 features)
             if (translating && !v->mmu.align_check) {
                 block.b.key &= ~(u32)KEY_STEP;
                 block.b.key |= v->mmu.index == MMU_USER ? KEY_USER : 0;
-                block.b.page2 = NULL;
                 v->p.budget.left = 1u << 30;
                 bt_run_alone(v, &block.b);
                 continue;

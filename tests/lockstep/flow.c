@@ -8,22 +8,31 @@
 
 #include <stdio.h>
 
+#include "cpu/code_cache.h"
 #include "cpu/decode.h"
 #include "cpu/digest.h"
 
 static struct {
     const char *name;
     bool bt, step;
-    u32 insns; /* of a block, at most */
+    bool
+        coarse; /* pages of code stay coarse, however often they are written to (cpu/code_cache.h) */
+    u32 insns;  /* of a block, at most */
     struct bt_options options;
     struct flow_machine m;
 } engines[] = {
     {.name = "interpreter"},
     {.name = "steps", .step = true},
-    {.name = "translator", .bt = true, .options = {.size = 4 << 20, .threshold = BT_THRESHOLD}},
+    {.name = "translator",
+     .bt = true,
+     .coarse = true,
+     .options = {.size = 4 << 20, .threshold = BT_THRESHOLD}},
     {.name = "translator, at once", .bt = true, .options = {.size = 4 << 20}},
     {.name = "translator, no chains", .bt = true, .options = {.size = 4 << 20, .no_chain = true}},
-    {.name = "translator, tiny cache", .bt = true, .options = {.size = 48 << 10}},
+    {.name = "translator, no superblocks",
+     .bt = true,
+     .options = {.size = 4 << 20, .no_traces = true}},
+    {.name = "translator, tiny cache", .bt = true, .coarse = true, .options = {.size = 80 << 10}},
     {.name = "translator, one instruction", .bt = true, .insns = 1, .options = {.size = 4 << 20}},
     {.name = "translator, two, no chains",
      .bt = true,
@@ -243,7 +252,7 @@ static void print_stats(void)
         const struct flow_machine *m = &engines[i].m;
         struct bt_stats s;
 
-        bt_get_stats(m->v, &s);
+        bt_get_stats(&m->v, 1, &s);
         printf("%s: %lu instructions, %lu faults; blocks: %lu translated, %lu chained, %lu "
                "entered, %lu emptied, %lu filled, "
                "%lu given up\n",
@@ -261,6 +270,8 @@ static bool create_machines(void)
             return false;
         }
         engines[i].m.v->block_max = engines[i].insns;
+        if (engines[i].coarse)
+            engines[i].m.v->code->shared->hot = ~0u;
     }
     return true;
 }

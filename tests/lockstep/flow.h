@@ -33,6 +33,8 @@ enum {
     FLOW_POINTER = 0x12000,
     FLOW_MISSING = 0x14000,
     FLOW_READ_ONLY = 0x15000,
+    FLOW_USER =
+        0x17000, /* at CPL 0 the only one of the user's: EFLAGS.AC says whether it may be accessed */
     FLOW_STACK = 0x19000, /* the middle */
     FLOW_VARS = 0x1c000,
     FLOW_END = 0x20000,

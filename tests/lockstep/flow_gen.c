@@ -12,6 +12,7 @@ struct maker {
     struct gen_item it;
     struct gen g;
     struct flow_item *to;
+    bool user;
 };
 
 static unsigned pick(struct maker *m, unsigned n)
@@ -119,7 +120,7 @@ static void make_flags(struct maker *m, unsigned n)
     while (n-- > 0) {
         u8 a = (u8)pick(m, 4), b = (u8)pick(m, 4);
 
-        switch (pick(m, 9)) {
+        switch (pick(m, 11)) {
         case 0:
         case 1: BYTES(&m->g, (u8)(1 | pick(m, 8) << 3), (u8)(0xc0 | a << 3 | b)); break;
         case 2: BYTES(&m->g, 0x83, (u8)(0xc0 | pick(m, 8) << 3 | a), (u8)any_value(&m->g)); break;
@@ -130,6 +131,8 @@ static void make_flags(struct maker *m, unsigned n)
             BYTES(&m->g, (u8)(pick(m, 2) ? 0x00 : 0x28), (u8)(0xc0 | pick(m, 8) << 3 | pick(m, 8)));
             break;
         case 7: BYTES(&m->g, 0x89, (u8)(0xc0 | a << 3 | b)); break;
+        case 8: BYTES(&m->g, 0xd3, (u8)(0xc0 | pick(m, 8) << 3 | a)); break;
+        case 9: BYTES(&m->g, 0x0f, (u8)(pick(m, 2) ? 0xa5 : 0xad), (u8)(0xc0 | a << 3 | b)); break;
         default:
             byte(&m->g, 0xb8 | a);
             value(&m->g, any_value(&m->g), 4);
@@ -141,8 +144,9 @@ static void make_flags(struct maker *m, unsigned n)
 /* What faults, always or sometimes, in FLOW_PAD bytes; before it flags that somebody may want afterwards. */
 static void make_fault(struct maker *m)
 {
-    static const u32 places[] = {FLOW_MISSING + 8, FLOW_READ_ONLY + 16, FLOW_MISSING - 2,
-                                 FLOW_READ_ONLY - 3, FLOW_PML4};
+    static const u32 places[] = {FLOW_MISSING + 8,   FLOW_READ_ONLY + 16, FLOW_MISSING - 2,
+                                 FLOW_READ_ONLY - 3, FLOW_PML4,           FLOW_USER + 24,
+                                 FLOW_USER + 32};
     static const u8 ops[] = {0x8b, 0x89, 0x01, 0x03, 0x3b, 0x87, 0x39, 0x11};
     unsigned kind = pick(m, 8), from;
     u8 before[64];
@@ -313,6 +317,68 @@ static void make_other(struct maker *m)
     }
 }
 
+/* PEXTRB and its like; PCMPxSTRx. */
+static void make_sse4(struct maker *m)
+{
+    bool strings = pick(m, 2);
+
+    BYTES(&m->g, 0x66, 0x0f, 0x3a, (u8)(strings ? 0x60 + pick(m, 4) : 0x14 + pick(m, 4)));
+    if (pick(m, 2))
+        memory_operand(m, pick(m, 8), 1);
+    else
+        byte(&m->g, 0xc0 | pick(m, 8) << 3 | pick(m, strings ? 8 : 4));
+    byte(&m->g, pick(m, 256));
+}
+
+/* What looks at or changes the system's own registers. */
+static void make_system(struct maker *m)
+{
+    static const u8 crs[] = {0, 2, 3, 4};
+    u8 reg = (u8)(pick(m, 4) << 3 | 0xc0), to = (u8)pick(m, 4);
+
+    switch (pick(m, 6)) {
+    case 0:
+    case 1:
+        if (!m->user) /* CLAC, STAC, and an access that depends on it */
+            BYTES(&m->g, 0x0f, 0x01, (u8)(0xca + pick(m, 2)));
+        byte(&m->g, pick(m, 2) ? 0x8b : 0x01);
+        absolute(m, pick(m, 4), FLOW_USER + 4 * pick(m, 16));
+        BYTES(&m->g, 0x90, 0x90); /* FLOW_PAD bytes at least */
+        break;
+    case 2:
+        if (!m->user)
+            BYTES(&m->g, 0x0f, 0x20, (u8)(0xc0 | crs[pick(m, 4)] << 3 | to));
+        break;
+    case 3: BYTES(&m->g, 0x8c, (u8)(0xc0 | pick(m, 6) << 3 | to)); break;
+    case 4: BYTES(&m->g, (u8)(0xfc + pick(m, 2)), 0xfc); break; /* CLD or STD, CLD */
+    default: /* RDFSBASE and its like; what is written is small */
+        if (!m->g.code32)
+            BYTES(&m->g, 0x83, (u8)(0xe0 | to), 0x7f, 0xf3, 0x48, 0x0f, 0xae, (u8)(reg | to));
+        break;
+    }
+}
+
+/* Memory through FS and GS. */
+static void make_segment(struct maker *m)
+{
+    static const u16 ops[] = {0x8b,  0x89,  0x03,  0x01,  0x3b,  0x85,  0x88,
+                              0x8a,  0x00,  0x11,  0x1b,  0x87,  0xfb6, 0xfc1,
+                              0xfb1, 0xf10, 0xf11, 0xf6f, 0xf7f, 0xfaf, 0xf44};
+    unsigned op = ops[pick(m, ARRAY_SIZE(ops))], prefix = 0x64 + pick(m, 2);
+
+    byte(&m->g, prefix);
+    switch (pick(m, 6)) {
+    case 0: BYTES(&m->g, 0xff, (u8)(0x85 | pick(m, 2) << 3)); break; /* INC, DEC */
+    case 1: BYTES(&m->g, 0xd3, (u8)(0x85 | pick(m, 8) << 3)); break;
+    default:
+        if (op > 0xff)
+            byte(&m->g, 0x0f);
+        BYTES(&m->g, (u8)op, (u8)(0x85 | pick(m, 4) << 3));
+        break;
+    }
+    value(&m->g, pick(m, 0x1000) - 0x800ull, 4);
+}
+
 static void make_item(struct maker *m, struct flow_item *to)
 {
     begin(m, to);
@@ -329,6 +395,9 @@ static void make_item(struct maker *m, struct flow_item *to)
     case 10: make_sse(m); break;
     case 11: make_x87(m); break;
     case 12: make_other(m); break;
+    case 13: make_system(m); break;
+    case 14: make_sse4(m); break;
+    case 15: make_segment(m); break;
     default: make_integer(m); break;
     }
     end(m);
@@ -449,6 +518,7 @@ void flow_generate(struct flow_program *p, u64 seed)
     p->code32 = pick(&m, 4) == 0;
     p->user = pick(&m, 2);
     m.g = (struct gen){.r = &m.r, .it = &m.it, .code32 = p->code32};
+    m.user = p->user;
     for (unsigned i = 0; i < FLOW_NODES; i++) {
         struct flow_node *n = &p->node[i];
 

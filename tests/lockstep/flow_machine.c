@@ -4,7 +4,7 @@
  * interpreter it runs is as simple as can be.
  */
 #include "cpu/address.h"
-#include "cpu/block.h"
+#include "cpu/code_cache.h"
 #include "cpu/deliver.h"
 #include "cpu/events.h"
 #include "cpu/exec.h"
@@ -155,6 +155,10 @@ static void set_segments(struct vcpu *v, const struct flow_program *p)
 
     for (unsigned i = 0; i < SEG_COUNT; i++)
         v->seg[i] = segment(p->user ? 0x23 : 0x10, 0x13, dpl, false);
+    /* One that 32-bit code has looked at each time, and one that is the interpreter's there. */
+    v->seg[SEG_FS].base = 0x38;
+    v->seg[SEG_GS].base = 0x10;
+    v->seg[SEG_GS].limit = 0x7fffffff;
     v->seg[SEG_CS] = segment(code[p->code32][p->user], 0x1b, dpl, !p->code32);
     v->seg[SEG_TR] = (struct segreg){
         .sel = 0x38, .usable = true, .type = 11, .p = true, .base = FLOW_TSS, .limit = 0x67};
@@ -180,6 +184,14 @@ static void set_registers(struct vcpu *v, const struct flow_program *p)
     v->rip = p->node[0].at;
 }
 
+/* SMAP has something to forbid. */
+static void keep_from_user(u8 *ram)
+{
+    for (u64 page = 1; page < (FLOW_ALIAS + FLOW_CODE_END) >> 12; page++)
+        if (page != FLOW_USER >> 12)
+            ram[FLOW_PT + page * 8] &= (u8)~4;
+}
+
 void flow_machine_start(struct flow_machine *m, const struct flow_program *p, const u8 *image)
 {
     struct vcpu *v = m->v;
@@ -191,7 +203,11 @@ void flow_machine_start(struct flow_machine *m, const struct flow_program *p, co
     v->p.drop(&v->p, ~(u64)0, DROP_ALL);
     v->cr0 = CR0_PE | CR0_MP | CR0_NE | CR0_WP | CR0_PG | CR0_ET;
     v->cr3 = FLOW_PML4;
-    v->cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT;
+    v->cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE;
+    if (!p->user) {
+        keep_from_user(m->bare.mem.ram);
+        v->cr4 |= CR4_SMAP;
+    }
     v->efer = EFER_LME | EFER_LMA | EFER_NXE;
     set_segments(v, p);
     set_registers(v, p);
@@ -202,7 +218,12 @@ void flow_machine_start(struct flow_machine *m, const struct flow_program *p, co
     v->p.position = 0;
     participant_set_budget(&v->p, 0, 0);
     v->single = v->need_single = v->shadow = v->shadow_ss = false;
+    v->sti_at = ~(u64)0;
     v->blk = NULL;
+    for (unsigned i = 0; i < FLOW_END >> 12; i++) {
+        v->code->shared->pages[i].fine = false;
+        v->code->shared->pages[i].heat = 0;
+    }
 }
 
 void flow_machine_write(struct flow_machine *m, u32 gpa, const u8 *bytes, unsigned n)
@@ -220,7 +241,7 @@ void flow_machine_write(struct flow_machine *m, u32 gpa, const u8 *bytes, unsign
 static void run_blocks(struct vcpu *v)
 {
     bool first = false;
-    struct block *b = block_find(v, vcpu_run_key(v), &first);
+    struct block *b = code_cache_find(v, vcpu_run_key(v), &first);
 
     while (!first && vcpu_charge(v, b)) {
         v->blk = b;
@@ -228,7 +249,7 @@ static void run_blocks(struct vcpu *v)
         v->blk = NULL;
         if ((v->taken >= 2 && vcpu_must_look(v)) || vcpu_is_due(v))
             return;
-        b = block_find(v, vcpu_run_key(v), &first);
+        b = code_cache_find(v, vcpu_run_key(v), &first);
     }
     vcpu_stop_blocks(v, b, first);
 }
@@ -240,7 +261,7 @@ static void run_one(struct vcpu *v)
 
     mmu_fetch_abandon(&v->mmu);
     v->mmu.careful = v->careful = true;
-    b = block_find(v, vcpu_run_key(v) | KEY_STEP, &first);
+    b = code_cache_find(v, vcpu_run_key(v) | KEY_STEP, &first);
     v->p.budget.left--;
     v->blk = b;
     v->shadow = v->shadow_ss = false;
@@ -303,7 +324,9 @@ void flow_machine_run(struct flow_machine *m, u64 n)
         if (now >= end)
             break;
         participant_set_budget(&v->p, now, end - now);
+        code_cache_begin(v);
         execute(m);
+        code_cache_end(v);
         m->insns += participant_icount(&v->p) - now;
         if (v->need_single) {
             v->need_single = false;

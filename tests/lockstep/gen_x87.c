@@ -63,30 +63,69 @@ static void control_word(struct gen *g)
     emit(g, 0, 0xd9, 4, 5, &rm);
 }
 
+/* Opcodes of the form mm, mm/m; MAP_38: SSSE3. */
+static const u16 packed[] = {
+    0x160, 0x161, 0x162, 0x163, 0x164, 0x165, 0x166, 0x167, 0x168, 0x169, 0x16a, 0x16b,
+    0x16f, 0x174, 0x175, 0x176, 0x1d1, 0x1d2, 0x1d3, 0x1d4, 0x1d5, 0x1d8, 0x1d9, 0x1da,
+    0x1db, 0x1dc, 0x1dd, 0x1de, 0x1df, 0x1e0, 0x1e1, 0x1e2, 0x1e3, 0x1e4, 0x1e5, 0x1e8,
+    0x1e9, 0x1ea, 0x1eb, 0x1ec, 0x1ed, 0x1ee, 0x1ef, 0x1f1, 0x1f2, 0x1f3, 0x1f4, 0x1f5,
+    0x1f6, 0x1f8, 0x1f9, 0x1fa, 0x1fb, 0x1fc, 0x1fd, 0x1fe, 0x200, 0x201, 0x202, 0x203,
+    0x204, 0x205, 0x206, 0x207, 0x208, 0x209, 0x20a, 0x20b, 0x21c, 0x21d, 0x21e,
+};
+
 static void mmx(struct gen *g)
 {
-    struct rm rm = pick_rm(g, true);
+    static const u8 by_immediate[][2] = {{0x71, 2}, {0x71, 4}, {0x71, 6}, {0x72, 2},
+                                         {0x72, 4}, {0x72, 6}, {0x73, 2}, {0x73, 6}};
+    unsigned reg = below(g, 8), k = below(g, ARRAY_SIZE(by_immediate)), size = any_size(g, false);
+    struct rm mm = pick_rm(g, below(g, 2)), any = mm, place = pick_rm(g, true);
 
-    switch (below(g, 3)) {
-    case 0: emit(g, 0, MAP_0F | 0x6f, 4, below(g, 8), &rm); break;  /* MOVQ mm, m */
-    case 1: BYTES(g, 0x0f, 0xfe, (u8)(0xc0 | below(g, 64))); break; /* PADDD */
-    default: BYTES(g, 0x0f, 0x77); break;
+    mm.reg = below(g, 8);
+    switch (below(g, 12)) {
+    case 0: /* MOVD */
+    case 1:
+        emit(g, 0, MAP_0F | (below(g, 2) ? 0x6e : 0x7e), size == 2 ? 4 : size, reg, &any);
+        break;
+    case 2: emit(g, 0, MAP_0F | 0x7f, 4, reg, &mm); break;    /* MOVQ */
+    case 3: emit(g, 0, MAP_0F | 0xe7, 4, reg, &place); break; /* MOVNTQ */
+    case 4:
+        mm.mem = false;
+        emit(g, 0, MAP_0F | by_immediate[k][0], 4, by_immediate[k][1], &mm);
+        byte(g, below(g, 70));
+        break;
+    case 5: /* PSHUFW, PINSRW */
+        if (below(g, 2))
+            emit(g, 0, MAP_0F | 0x70, 4, reg, &mm);
+        else
+            emit(g, 0, MAP_0F | 0xc4, 4, reg, &any);
+        byte(g, below(g, 256));
+        break;
+    case 6: /* PEXTRW, PMOVMSKB */
+        mm.mem = false;
+        reg = any_reg(g);
+        emit(g, 0, MAP_0F | (k & 1 ? 0xc5 : 0xd7), 4, reg, &mm);
+        if (k & 1)
+            byte(g, below(g, 256));
+        break;
+    case 7: BYTES(g, 0x0f, 0x3a, 0x0f, (u8)(0xc0 | below(g, 64)), (u8)below(g, 20)); break;
+    case 8: BYTES(g, 0x0f, 0x77); break;
+    default: emit(g, 0, packed[below(g, ARRAY_SIZE(packed))], 4, reg, &mm); break;
     }
 }
 
 void gen_x87(struct gen *g)
 {
     for (unsigned n = 1 + below(g, 4); n; n--) {
-        unsigned kind = below(g, 32);
+        unsigned kind = below(g, 36);
 
-        if (kind < 14)
+        if (kind >= 32)
+            mmx(g);
+        else if (kind < 14)
             memory_form(g);
         else if (kind < 30)
             register_form(g);
         else if (kind == 30)
             control_word(g);
-        else if (below(g, 4) == 0)
-            mmx(g);
         else
             BYTES(g, 0xdb, 0xe3); /* FNINIT */
     }

@@ -19,10 +19,12 @@ check_guest() {
     run_guest "$check_name" "$check_limit" "$X86SIM" "$@" --sched serial --clock icount
     expect "$check_name" "$(said "$check_name")" [ "$status" -eq 0 ] || return
     for rate in 5 50; do
-        for engine in interp step; do
+        for engine in bt interp step; do
             name=$check_name-$rate-$engine
-            run_guest "$name" "$check_limit" "$X86SIM" "$@" --sched serial --clock icount --engine $engine --check $rate
+            run_guest "$name" "$check_limit" "$X86SIM" "$@" --sched serial --clock icount --engine $engine --check $rate --stats
             checked "$name" "one of $rate, $engine"
+            [ $engine != bt ] || expect "$name" "no access of translated code was left to the interpreter" \
+                grep -q 'stats: bt_interpreted [1-9]' "$work/$name.err"
             expect "$name" "the guest noticed" cmp "$work/$check_name.out" "$work/$name.out"
         done
     done
@@ -36,6 +38,7 @@ topic_check() {
     # Recorded without denials, replayed with them, and the other way round.
     record check-recorded 120 -smp 3 $short || return
     replay check-recorded denied 240 --check 10
+    replay check-recorded denied-interp 240 --check 10 --engine interp
     replay check-recorded denied-step 240 --check 10 --engine step
     record check-denied 240 -smp 3 $short --check 10 && replay check-denied plain 120
     [ "$LEVEL" = all ] || return 0

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
 # Part of tests/replay/run: what shows the translator's work (-d, --bt-dump, --perf-map, --gdb-jit, --stats) agrees with
-# itself and with the run, and none of it, nor what bends the translator (--tb-size, --bt-insns, --bt-nochain,
+# itself and with the run, and none of it, nor what bends the translator (--tb-size, --bt-insns, --bt-nochain, --bt-notraces,
 # --bt-threshold), changes a serial run.
 
 # stat NAME COUNTER: the value that a run with --stats printed.
@@ -116,6 +116,9 @@ dump_options() {
     dump_run dump-nochain --bt-nochain
     expect dump-nochain "$(stat dump-chained bt_linked) and $(stat dump-nochain bt_linked) branches were chained" \
         [ "$(stat dump-chained bt_linked)" -gt 0 -a "$(stat dump-nochain bt_linked)" -eq 0 ]
+    dump_run dump-notraces --bt-notraces
+    expect dump-notraces "$(stat dump-chained bt_superblocks) and $(stat dump-notraces bt_superblocks) superblocks were made" \
+        [ "$(stat dump-chained bt_superblocks)" -gt 0 -a "$(stat dump-notraces bt_superblocks)" -eq 0 ]
     dump_run dump-hot --bt-threshold 200
     expect dump-hot "$(stat dump-chained bt_blocks) and $(stat dump-hot bt_blocks) blocks were translated" \
         [ "$(stat dump-chained bt_blocks)" -gt "$(stat dump-hot bt_blocks)" ]

@@ -37,6 +37,7 @@ lockstep_replays() {
     lockstep_replay "$1" one "$2" --engine bt --bt-insns 1 --bt-threshold 0
     lockstep_replay "$1" tiny "$2" --engine bt --tb-size 256K --bt-threshold 0
     lockstep_replay "$1" unchained "$2" --engine bt --bt-nochain
+    lockstep_replay "$1" untraced "$2" --engine bt --bt-notraces
 }
 
 lockstep_linux() {

@@ -66,7 +66,7 @@ static void defaults(void)
     CU_ASSERT_EQUAL(o.bt.size, 0);
     CU_ASSERT_EQUAL(o.bt_insns, 0);
     CU_ASSERT_FALSE(o.bt.log || o.bt.count || o.bt.profile || o.bt.perf || o.bt.gdb ||
-                    o.bt.no_chain);
+                    o.bt.no_chain || o.bt.no_traces);
     CU_ASSERT_EQUAL(o.serial.kind, OPT_OUTPUT_STDIO);
     CU_ASSERT_EQUAL(o.debugcon.kind, OPT_OUTPUT_NULL);
     CU_ASSERT_EQUAL(o.semantics[TRACE_CODE], TRACE_BRACKET);
@@ -186,11 +186,11 @@ static void clock_and_schedule(void)
 
 static void translator(void)
 {
-    accept("-demo -tb-size 16 --bt-insns 1 -bt-threshold=0 --bt-nochain");
+    accept("-demo -tb-size 16 --bt-insns 1 -bt-threshold=0 --bt-nochain --bt-notraces");
     CU_ASSERT_EQUAL(o.bt.size, 16 << 20);
     CU_ASSERT_EQUAL(o.bt_insns, 1);
     CU_ASSERT_EQUAL(o.bt.threshold, 0);
-    CU_ASSERT_TRUE(o.bt.no_chain);
+    CU_ASSERT_TRUE(o.bt.no_chain && o.bt.no_traces);
     accept("-demo -engine interp -tb-size 256K -bt-insns 32 -bt-threshold 200");
     CU_ASSERT_EQUAL(o.bt.size, BT_SIZE_MIN);
     accept("-demo -d in_asm,out_asm -D out.txt");
@@ -208,6 +208,7 @@ static void translator(void)
     refuse("-demo -bt-threshold 201", "-bt-threshold", "to 200");
     refuse("-demo -bt-threshold -1", "-bt-threshold", "to 200");
     refuse("-demo -bt-nochain=1", "-bt-nochain", "no value");
+    refuse("-demo -bt-notraces=1", "-bt-notraces", "no value");
     refuse("-demo -d", "-d needs a value", NULL);
     refuse("-demo -d=", "-d", "in_asm, uops or out_asm");
     refuse("-demo -d in_asm,", "-d", "''");
