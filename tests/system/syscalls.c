@@ -27,7 +27,7 @@ CODE(do_syscall, "syscall\n after_syscall: int $0x30");
 extern const uint8_t after_syscall[];
 CODE(entered, "mov %cs, %eax\n mov %ss, %ebx\n pushfq\n pop %rdx\n int $0x30");
 CODE(entered_compat, "mov %cs, %eax\n mov %ss, %ebx\n mov $0x32, %esi\n int $0x30");
-CODE(do_sysret64, "rex.w sysret\n int $0x30");
+CODE(do_sysret64, "sysretq\n int $0x30");
 CODE(do_sysret32, "sysretl\n int $0x30");
 CODE(in_user, "mov %cs, %eax\n mov %ss, %ebx\n pushfq\n pop %rdx\n int $0x30");
 CODE(in_user32,
