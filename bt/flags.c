@@ -118,6 +118,12 @@ static bool can_make_again(const struct uop *u, bool saved, u32 *needs)
     }
 }
 
+/* Can micro-op j be left half-way? An operand in a window cannot. */
+static bool may_leave(const struct trans *t, unsigned j)
+{
+    return !bt_is_pure(t->seq[j]) && !(t->is_trace && bt_window_is_all(t, j));
+}
+
 /* May flags be made again at every place behind micro-op i where the block can be left before they are overwritten? */
 static bool lasts(const struct trans *t, unsigned i, bool saved)
 {
@@ -129,7 +135,7 @@ static bool lasts(const struct trans *t, unsigned i, bool saved)
     for (unsigned j = i + 1; j < t->n_seq && left; j++) {
         const struct uop *u = t->seq[j];
 
-        if (!bt_is_pure(u) && (gone & needs))
+        if (may_leave(t, j) && (gone & needs))
             return false;
         gone |= bt_defines(u);
         left &= ~writes_of(u);
@@ -202,13 +208,17 @@ static bool needs_store(const struct trans *t, unsigned i, bool *looks, bool *le
                 (reads_of(u) & (u8) ~(valid & left)) || stored_part)
                 return true;
         }
+        if (t->guard[j]) {
+            *looks = true;
+            return true;
+        }
         if (leaves_trace(t, j)) {
             *looks = true;
             if (!host || left != UF_ALL)
                 return true;
             continue; /* nothing else of a branch matters: it stays in the trace */
         }
-        if (!bt_is_pure(u))
+        if (may_leave(t, j))
             *leaves = true;
         left &= (u8)~writes;
         if (!left)

@@ -5,6 +5,7 @@
  *   code.c        memory for host code, writable at one address and executable at another
  *   low.c         what the lowering knows of each micro-op: family, form, size (a table, from the families' lists)
  *   flags.c       which flags of a block are wanted by whom, and how they are had back when a block is left
+ *   sites.c       what accesses of superblocks remember of the soft TLB
  *   mem.c         guest addresses and the inline look-up in the soft TLB
  *   lower_*.c     micro-ops to host instructions
  *   translate.c   a block: its entry, its micro-ops in order, its exits, what lies out of line
@@ -121,6 +122,8 @@ struct bt_point {
     u16 uop;
     u16 refund; /* instructions of the trace that come behind the block: charged, but not yet due */
     u8 size, access; /* what to fill the TLB for: enum mmu_access; 0: do not try */
+    bool windows;    /* what was checked at the superblock's head is relied on behind it */
+    u16 site;        /* + 1: of the site that missed too often; 0: another reason */
     u8 n_pending;    /* flags that are not in vcpu->cc yet, in the order of their making */
     struct bt_pending pending[BT_PENDING_MAX];
     u8 note_seg; /* segment of the last x87 memory operand, + 1; 0: vcpu->fpu has it */
@@ -164,7 +167,12 @@ struct bt_block {
     _Atomic u32 page_id; /* 0: nothing is chained to it */
     u16 page_slot;
     u32 code_size;
+    /* What does not pay: micro-ops without a site, windows of the superblock that begins here (bt/sites.c). */
+    u64 plain[2];
+    u16 no_window;
+    u8 remade;
 };
+_Static_assert(BLOCK_UOPS_MAX <= 128, "one bit of bt_block.plain each");
 
 /* ---- One translation ------------------------------------------------------------------------------------------------ */
 
@@ -177,18 +185,16 @@ struct bt_trace {
     struct bt_block *blocks[BT_TRACE_BLOCKS]; /* the first is the head */
     unsigned n;
     u8 *code;
-    bool gone;
+    bool gone, loops;
 };
 /* What was executed since the head of a trace to be. */
 struct bt_recorder {
     struct block *head; /* NULL: nothing is recorded */
     struct block *blocks[BT_TRACE_BLOCKS];
     unsigned n, n_uops, waited;
-    u64 returns[8];
-    unsigned n_returns;
 };
 
-#define BT_FORWARD_MAX 512
+#define BT_FORWARD_MAX 1024
 /* Room that one block may take, and tables. */
 #define BT_BLOCK_MAX 32768
 #define BT_POINTS_MAX (1u << 20)
@@ -198,6 +204,23 @@ struct bt_recorder {
 #define BT_NOTES_MAX (1u << 19)
 #define BT_IDS (1u << 16)
 #define BT_JUMP_SHIFT 9
+
+/* Operands of a superblock in one page: at `base` + (`index` << `shift`), as the registers are at the head, plus lo to hi. */
+#define BT_WINDOWS_MAX 16
+struct bt_window {
+    u8 base, index, shift, n;
+    bool write, used;
+    bool stays; /* the registers hold the same at the end of a loop */
+    u16 site;
+    i32 lo, hi;
+    u8 *jump, *back;
+};
+/* Whose a site is: of micro-op `uop` of `bb`, or of window `window` - 1 of the superblock at `head`. */
+struct bt_site_owner {
+    struct bt_block *bb, *head;
+    u16 uop;
+    u8 window;
+};
 
 struct trans {
     struct emitter e;
@@ -217,8 +240,16 @@ struct trans {
     u8 *code; /* the result */
     u32 code_size;
     u8 *loop_head;
+    struct bt_window windows[BT_WINDOWS_MAX];
+    unsigned n_windows;
+    bool has_windows;
+    u8 window_of[BT_SEQ_MAX]; /* + 1; 0: none */
+    i32 window_off[BT_SEQ_MAX];
     u8 fate[BT_SEQ_MAX]; /* enum flag_fate of the flags that micro-op i writes */
-    bool exit_store; /* flags are in EFLAGS alone: who leaves the trace here has to store them */
+    bool guard
+        [BT_SEQ_MAX]; /* micro-op i is a branch whose target is compared with where the trace goes on */
+    bool out_of_line; /* what is emitted now is: no sites, no windows */
+    bool exit_store;  /* flags are in EFLAGS alone: who leaves the trace here has to store them */
     u8 exit_shape;
     struct bt_pending pending[BT_PENDING_MAX];
     u8 n_pending, next_slot;
@@ -259,6 +290,12 @@ struct trans {
         bool store;
     } side[BT_TRACE_BLOCKS];
     unsigned n_side;
+    /* Indirect branches that went elsewhere. */
+    struct {
+        u8 *jump;
+        u16 uop; /* in seq */
+    } elsewhere[BT_TRACE_BLOCKS];
+    unsigned n_elsewhere;
     u8 *budget[2];
     /* Where the host code of micro-op i begins, from the block's; then: what is out of line. */
     u32 at[BT_SEQ_MAX + 1];
@@ -303,13 +340,15 @@ struct bt {
     struct bt_profile *profile;
     struct bt_symbols *symbols;
     struct trans trans;
-    struct bt_trace *traces; /* BT_TRACES_MAX */
+    struct bt_trace *traces;      /* BT_TRACES_MAX */
+    struct bt_site_owner *owners; /* BT_SITES */
 };
 
 /* What each vCPU has of its own, besides what translated code reads (struct translated). */
 struct bt_own {
     struct bt_recorder recorder;
     struct bt_exit *from; /* the exit that was taken last, if a chain can start there */
+    unsigned missed;      /* + 1: the site for which a superblock is to be made again */
     u64 entered, filled, interpreted;
 };
 
@@ -412,8 +451,15 @@ void bt_slow_if(struct trans *t, int cond, u32 point);
 /* The host operand of the micro-op's memory operand, checked for `access`. Uses RAX, RCX, RDX; RDX is free afterwards. */
 struct host_mem bt_access(struct trans *t, unsigned size, unsigned access, bool fill);
 struct host_mem bt_access_aligned(struct trans *t, unsigned size, unsigned access);
-/* Out of line: the look-ups of accesses whose site did not know their page. */
-void bt_emit_missed(struct trans *t);
+/* The entry of the TLB at offset RAX. */
+struct host_mem bt_tlb_tag(const struct trans *t, unsigned access);
+struct host_mem bt_tlb_addend(const struct trans *t);
+/* Look the address in `reg` up: RAX becomes its entry's offset, or goes to `point`, or to where the jump leads that is
+ * returned. Uses RDX. */
+void bt_tlb_look_up(struct trans *t, int reg, unsigned size, unsigned access, u32 point);
+u8 *bt_tlb_compare(struct trans *t, int reg, unsigned size, unsigned access);
+/* Is its only operand at the stack pointer (LEAVE: at the frame pointer)? */
+bool bt_is_stack(const struct uop *u);
 struct host_mem bt_access_at(struct trans *t, int reg, unsigned size, unsigned access, u32 point);
 bool bt_can_address(const struct uop *u);
 /* The width of the arithmetic that gives the offset of the operand; then its segment's base is added to the offset in RCX,
@@ -447,6 +493,8 @@ void bt_exit_direct(struct trans *t, u64 rip);
 /* A push of `size` bytes: the checked operand (in RAX, RCX); RDX is free. Then RCX becomes the stack pointer. */
 struct host_mem bt_push_place(struct trans *t, unsigned size, bool fill);
 void bt_set_sp(struct trans *t, unsigned size);
+/* Does it write memory, if it has such an operand? */
+bool bt_sse_stores(const struct low *l);
 /* General registers written, as a mask. */
 u32 bt_sse_defines(const struct uop *u);
 
@@ -471,6 +519,7 @@ void bt_lower_crc32(struct trans *t, bool memory);
 /* lower_x87.c */
 bool bt_lower_x87(struct trans *t, const struct low *l);
 bool bt_x87_is_lowered(const struct uop *u);
+bool bt_x87_stores(const struct low *l);
 /* Have the guest's x87 state in the host's unit. */
 void bt_need_x87(struct trans *t);
 /* The number of the last x87 instruction's note, if nothing says yet which that is; else 0. */
@@ -520,7 +569,30 @@ void bt_add_block(struct trans *t, struct block *b);
 void bt_add_uop(struct trans *t, const struct uop *u); /* of the block added last */
 u8 *bt_finish(struct trans *t);
 
+/* sites.c */
+/* Is the present access to have a site? */
+bool bt_deserves_site(const struct trans *t);
+struct host_mem bt_access_at_site(struct trans *t, int reg, unsigned size, unsigned access,
+                                  u32 point);
+/* Out of line: the look-ups of accesses whose site did not know their page; those of windows. */
+void bt_emit_missed(struct trans *t);
+void bt_emit_windows(struct trans *t);
+/* Which operands of a superblock are checked at its head. */
+void bt_windows_plan(struct trans *t);
+/* At the head: the checks of windows that stay where they are as long as it loops, or of the others. */
+void bt_windows_check(struct trans *t, bool stay);
+/* The addend in RAX, if the present micro-op's operand has been checked there. */
+bool bt_in_window(struct trans *t, unsigned size, unsigned access);
+/* Is its operand, in a window, all that micro-op i could be left for? */
+bool bt_window_is_all(const struct trans *t, unsigned i);
+/* vcpu->t.site[site] has used its credit. / Have the superblock made again where that took too little time; from the
+ * dispatcher. vCPU's thread. */
+void bt_site_missed(struct vcpu *v, unsigned site);
+void bt_settle_missed(struct vcpu *v);
+
 /* trace.c */
+/* Make the superblock at `head` once more, which has one. */
+void bt_remake(struct vcpu *v, struct bt_block *head);
 /* The budget was used up at bb, as it is most often where most instructions are executed. */
 void bt_sample(struct vcpu *v, struct bt_block *bb);
 /* While something is recorded: b is going to be executed. False: nothing is any more. */
@@ -547,6 +619,9 @@ static inline struct host_mem bt_page_slot(const struct trans *t, u64 rip)
     return m;
 }
 bool bt_lower_within(struct trans *t, const struct low *l);
+/* Which branches of a trace are guards; out of line: those that went elsewhere. */
+void bt_guards_plan(struct trans *t);
+void bt_emit_elsewhere(struct trans *t);
 /* stubs.c */
 /* Have the stub `load` called unless the byte `live` says that it was. */
 void bt_need_live(struct trans *t, struct host_mem live, const u8 *load);
@@ -563,7 +638,7 @@ static inline const void *bt_exec(const struct bt *bt, const u8 *at)
 }
 
 /* What translated code returns to the dispatcher: kind in the low byte, a number above. */
-enum { LEFT_LINK, LEFT_JUMP, LEFT_BUDGET, LEFT_TAKEN };
+enum { LEFT_LINK, LEFT_JUMP, LEFT_BUDGET, LEFT_TAKEN, LEFT_MISSED };
 /* Called from stubs.c's code. */
 u64 bt_slow_path(struct vcpu *v, u32 point);
 /* An instruction that ends its block is done: where to go on if nobody need look and the dispatcher has been there before;

@@ -204,33 +204,6 @@ static void branch_within(struct trans *t, const struct low *l)
         branch_aside(t, cond, t->u->imm);
 }
 
-/* A return to where the trace goes on; any other is the interpreter's. */
-static void return_within(struct trans *t, const struct low *l)
-{
-    struct host_mem m = top(t, R_SP, l->size, true);
-    u64 expected = next_in_trace(t);
-
-    emit_rm(&t->e, l->size, 0x8b, H_DX, m);
-    emit_mov_imm(&t->e, H_CX, expected);
-    emit_rr(&t->e, 8, 0x3b, H_DX, H_CX);
-    bt_slow_if(t, 5, bt_point(t, 0, 0));
-    add_sp(t, l->size, (i32)(l->size + t->u->imm));
-}
-
-/* A branch that stays in the trace. False: the last one of a trace that does not loop, or no branch. */
-bool bt_lower_within(struct trans *t, const struct low *l)
-{
-    if (!t->loops && t->i + 1 == t->n_seq)
-        return false;
-    switch ((enum low_kind)l->kind) {
-    case LOW_JCC: branch_within(t, l); break;
-    case LOW_CALL: push_return(t, l, true); break;
-    case LOW_RET: return_within(t, l); break;
-    default: return false;
-    }
-    return true;
-}
-
 /* ---- Indirect branches ------------------------------------------------------------------------------------------------ */
 
 /* The target is in RDX (zero-extended), which is clobbered. Gives the operand that holds the code's address; goes to `point`
@@ -277,6 +250,129 @@ static void load_target(struct trans *t, const struct low *l, unsigned size)
         emit_rr(&t->e, size, 0x8b, H_DX, (unsigned)src);
     }
 }
+
+/* ---- Within a trace: their targets -------------------------------------------------------------------------------------- */
+
+/* A return is no guard if the trace has its call: it hardly ever goes elsewhere, and then it is the interpreter's. */
+void bt_guards_plan(struct trans *t)
+{
+    u64 returns[BT_TRACE_BLOCKS];
+    unsigned n = 0;
+
+    for (t->i = 0; t->i < t->n_seq; t->i++) {
+        const struct uop *u = t->seq[t->i];
+        const struct low *l = &bt_low[u->op];
+        bool goes_on = t->loops || t->i + 1 < t->n_seq;
+
+        t->guard[t->i] =
+            goes_on && (l->kind == LOW_CALL || l->kind == LOW_JMP) && l->form != FORM_RI;
+        if (l->kind == LOW_CALL)
+            returns[n++] = u->imm2;
+        else if (l->kind == LOW_RET)
+            t->guard[t->i] = goes_on && (!n || returns[--n] != next_in_trace(t));
+    }
+}
+
+/* Goes to `jump`'s target unless RDX is where the trace goes on. */
+static u8 *compare_target(struct trans *t)
+{
+    struct emitter *e = &t->e;
+    u64 expected = next_in_trace(t);
+
+    if (expected == (u64)(i64)(i32)expected) {
+        emit_alu_ri(e, 8, 7, H_DX, expected);
+    } else {
+        emit_mov_imm(e, H_CX, expected);
+        emit_rr(e, 8, 0x3b, H_DX, H_CX);
+    }
+    t->host_flags = 0;
+    return emit_jcc(e, 5, NULL);
+}
+
+static void guard(struct trans *t)
+{
+    t->elsewhere[t->n_elsewhere].jump = compare_target(t);
+    t->elsewhere[t->n_elsewhere++].uop = (u16)t->i;
+}
+
+static void return_within(struct trans *t, const struct low *l)
+{
+    struct host_mem m = top(t, R_SP, l->size, true);
+
+    emit_rm(&t->e, l->size, 0x8b, H_DX, m);
+    if (t->guard[t->i]) {
+        guard(t);
+    } else {
+        t->forward[t->n_forward].point = bt_point(t, 0, 0);
+        t->forward[t->n_forward].jump = compare_target(t);
+        t->n_forward++;
+    }
+    add_sp(t, l->size, (i32)(l->size + t->u->imm));
+}
+
+static void indirect_within(struct trans *t, const struct low *l)
+{
+    load_target(t, l, l->kind == LOW_CALL ? l->size : t->u->osize);
+    guard(t);
+    if (l->kind == LOW_CALL)
+        push_return(t, l, l->form == FORM_R);
+}
+
+/* The target is in RDX, and nothing has been done yet. */
+static void emit_one_elsewhere(struct trans *t, const struct low *l)
+{
+    struct host_mem code = look_up(t, bt_point(t, 0, 0)), target = VCPU_AT(t.target);
+    struct emitter *e = &t->e;
+    unsigned after = t->after[t->of[t->i]];
+
+    if (l->kind == LOW_CALL) {
+        emit_rm(e, 8, 0x8b, H_AX, code);
+        emit_rm(e, 8, 0x89, H_AX, target);
+        push_return(t, l, l->form == FORM_R);
+        code = target;
+    }
+    if (after)
+        emit_alu_mi(e, 4, 0, VCPU_AT(p.budget.left), after);
+    if (l->kind == LOW_RET)
+        add_sp(t, l->size, (i32)(l->size + t->u->imm));
+    jump_through(t, code);
+}
+
+void bt_emit_elsewhere(struct trans *t)
+{
+    t->out_of_line = true;
+    for (unsigned k = 0; k < t->n_elsewhere; k++) {
+        t->i = t->elsewhere[k].uop;
+        t->u = t->seq[t->i];
+        t->b = t->blocks[t->of[t->i]];
+        t->n_pending = 0;
+        emit_patch(t->elsewhere[k].jump, t->e.p);
+        emit_one_elsewhere(t, &bt_low[t->u->op]);
+    }
+    t->out_of_line = false;
+}
+
+/* A branch that stays in the trace. False: the last one of a trace that does not loop, or no branch. */
+bool bt_lower_within(struct trans *t, const struct low *l)
+{
+    if (!t->loops && t->i + 1 == t->n_seq)
+        return false;
+    switch ((enum low_kind)l->kind) {
+    case LOW_JCC: branch_within(t, l); break;
+    case LOW_JMP: indirect_within(t, l); break;
+    case LOW_CALL:
+        if (l->form == FORM_RI)
+            push_return(t, l, true);
+        else
+            indirect_within(t, l);
+        break;
+    case LOW_RET: return_within(t, l); break;
+    default: return false;
+    }
+    return true;
+}
+
+/* ---- At the end of a block --------------------------------------------------------------------------------------------- */
 
 static void lower_call(struct trans *t, const struct low *l)
 {

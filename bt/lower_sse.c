@@ -179,6 +179,11 @@ u32 bt_sse_defines(const struct uop *u)
     return 0;
 }
 
+bool bt_sse_stores(const struct low *l)
+{
+    return l->sse == SSE_STORE || l->sse == SSE_ST_G || l->sse == SSE_STORE_G;
+}
+
 /* ---- Emission -------------------------------------------------------------------------------------------------------- */
 
 static void need_xmm(struct trans *t)

@@ -162,6 +162,11 @@ static void note(struct trans *t)
         t->note.seg = (u8)(t->u->aux2 + 1);
 }
 
+bool bt_x87_stores(const struct low *l)
+{
+    return l->op == X87_ST || l->op == X87_STSW || l->op == X87_STCW;
+}
+
 /* FDP, from the address that bt_access() has checked. */
 static void store_dp(struct trans *t, struct host_mem m)
 {
@@ -169,7 +174,13 @@ static void store_dp(struct trans *t, struct host_mem m)
     u64 a = u->seg == SEG_FLAT32 ? (u32)u->disp : (u64)u->disp;
 
     if (u->base != UREG_ZERO || u->index != UREG_ZERO) {
-        emit_rm(&t->e, 8, 0x89, (unsigned)m.base, VCPU_AT(fpu.dp));
+        unsigned a_in = (unsigned)m.base;
+
+        if (m.disp) {
+            emit_rm(&t->e, 8, 0x8d | EMIT_FIXED, H_DX, host_at((enum host_reg)m.base, m.disp));
+            a_in = H_DX;
+        }
+        emit_rm(&t->e, 8, 0x89, a_in, VCPU_AT(fpu.dp));
     } else if (a == (u64)(i64)(i32)a) {
         emit_mov_mi(&t->e, 8, VCPU_AT(fpu.dp), a);
     } else {

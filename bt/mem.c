@@ -185,6 +185,7 @@ u32 bt_point(struct trans *t, unsigned size, unsigned access)
                             .size = (u8)size,
                             .access = (u8)access,
                             .n_pending = t->n_pending,
+                            .windows = t->has_windows,
                             .note = bt_x87_note(t),
                             .note_seg = t->note.seg};
     memcpy(pt->pending, t->pending, sizeof(pt->pending));
@@ -220,10 +221,19 @@ static i32 tlb_disp(const struct trans *t)
            (i32)offsetof(struct vcpu, r);
 }
 
-/* The look-up of the address in `reg`: RAX becomes the entry's offset; goes to `point` if it is not the right one. */
-static i32 look_up(struct trans *t, int reg, unsigned size, unsigned access, u32 point)
+struct host_mem bt_tlb_tag(const struct trans *t, unsigned access)
 {
-    i32 tag = tlb_disp(t) + tag_of(access);
+    return (struct host_mem){H_BP, H_AX, 0, tlb_disp(t) + tag_of(access)};
+}
+
+struct host_mem bt_tlb_addend(const struct trans *t)
+{
+    return (struct host_mem){H_BP, H_AX, 0, tlb_disp(t) + (i32)offsetof(struct tlb_entry, addend)};
+}
+
+/* EFLAGS: above, if it is not the entry of the address in `reg`; RAX becomes its offset. */
+static void compare(struct trans *t, int reg, unsigned size, unsigned access)
+{
     struct emitter *e = &t->e;
 
     _Static_assert(sizeof(struct tlb_entry) == 32, "the index is shifted by 12 - 5");
@@ -232,122 +242,40 @@ static i32 look_up(struct trans *t, int reg, unsigned size, unsigned access, u32
     emit8(e, 7);
     emit_alu_ri(e, 4, 4, H_AX, (MMU_TLB_SIZE - 1) << 5);
     emit_rr(e, 8, 0x8b, H_DX, (unsigned)reg);
-    emit_rm(e, 8, 0x2b, H_DX, (struct host_mem){H_BP, H_AX, 0, tag});
+    emit_rm(e, 8, 0x2b, H_DX, bt_tlb_tag(t, access));
     emit_alu_ri(e, 8, 7, H_DX, 0x1000 - size);
+}
+
+u8 *bt_tlb_compare(struct trans *t, int reg, unsigned size, unsigned access)
+{
+    compare(t, reg, size, access);
+    return emit_jcc(&t->e, 7, NULL);
+}
+
+void bt_tlb_look_up(struct trans *t, int reg, unsigned size, unsigned access, u32 point)
+{
+    compare(t, reg, size, access);
     bt_slow_if(t, 7, point);
-    return tag;
 }
 
-static struct host_mem addend_at(const struct trans *t)
-{
-    return (struct host_mem){H_BP, H_AX, 0, tlb_disp(t) + (i32)offsetof(struct tlb_entry, addend)};
-}
-
-/* Does guest register g move in steps in this trace, so that what it points to mostly stays in a page? */
-static bool moves_in_steps(const struct trans *t, unsigned g)
-{
-    for (unsigned i = 0; i < t->n_seq; i++) {
-        const struct uop *u = t->seq[i];
-        const struct low *l = &bt_low[u->op];
-
-        if (!(bt_defines(u) & BIT(g)))
-            continue;
-        if (g == R_SP && (l->kind == LOW_PUSH || l->kind == LOW_POP || l->kind == LOW_CALL ||
-                          l->kind == LOW_RET))
-            continue;
-        if (l->kind == LOW_ALU && l->form == FORM_RI && (l->op == OP_ADD || l->op == OP_SUB))
-            continue;
-        if (l->kind == LOW_UNARY && l->form == FORM_R && (l->op == OP_INC || l->op == OP_DEC))
-            continue;
-        if (l->kind == LOW_LEA && u->base == g && u->index == UREG_ZERO)
-            continue;
-        return false;
-    }
-    return true;
-}
-
-/* Is the present access, by these registers, one of a loop that stays in its page for a while? */
-static bool deserves_site(const struct trans *t, unsigned base, unsigned index)
-{
-    return t->loops && bt_fits(t->bt, t->bt->now.n_sites, 0, BT_SITES) &&
-           t->n_missed < BT_SEQ_MAX && (base == UREG_ZERO || moves_in_steps(t, base)) &&
-           (index == UREG_ZERO || moves_in_steps(t, index));
-}
-
-static struct host_mem site_at(unsigned site, size_t field)
-{
-    struct host_mem m = VCPU_AT(t.site[0]);
-
-    m.disp += (i32)(site * sizeof(((struct vcpu *)0)->t.site[0]) + field);
-    return m;
-}
-
-#define SITE(field) (offsetof(struct vcpu, t.site[0].field) - offsetof(struct vcpu, t.site[0]))
-
-static struct host_mem access_at_site(struct trans *t, int reg, unsigned size, unsigned access,
-                                      u32 point)
-{
-    struct emitter *e = &t->e;
-    unsigned site = t->bt->now.n_sites++;
-
-    emit_rr(e, 8, 0x8b, H_DX, (unsigned)reg);
-    emit_rm(e, 8, 0x2b, H_DX, site_at(site, SITE(tag)));
-    emit_rm(e, 8, 0x3b, H_DX, site_at(site, SITE(limit)));
-    t->missed[t->n_missed].jump = emit_jcc(e, 3, NULL);
-    emit_rm(e, 8, 0x8b, H_AX, site_at(site, SITE(addend)));
-    t->missed[t->n_missed].back = e->p;
-    t->missed[t->n_missed].point = point;
-    t->missed[t->n_missed].site = (u16)site;
-    t->missed[t->n_missed].size = (u8)size;
-    t->missed[t->n_missed].access = (u8)access;
-    t->missed[t->n_missed++].reg = (i8)reg;
-    t->host_flags = 0;
-    return (struct host_mem){(i8)reg, H_AX, 0, 0};
-}
-
-void bt_emit_missed(struct trans *t)
-{
-    struct emitter *e = &t->e;
-
-    for (unsigned i = 0; i < t->n_missed; i++) {
-        unsigned site = t->missed[i].site, size = t->missed[i].size;
-        struct host_mem list = VCPU_AT(t.sites), tag = {H_BP, H_AX, 0, 0};
-        u8 *known;
-
-        t->b = t->blocks[0]; /* the mode is that of all */
-        emit_patch(t->missed[i].jump, e->p);
-        tag.disp = look_up(t, t->missed[i].reg, size, t->missed[i].access, t->missed[i].point);
-        emit_alu_mi(e, 8, 7, site_at(site, SITE(limit)), 0);
-        known = emit_jcc(e, 5, NULL);
-        emit_rm(e, 4, 0x8b, H_DX, VCPU_AT(t.n_sites));
-        list.index = H_DX;
-        list.shift = 2;
-        emit_mov_mi(e, 4, list, site);
-        emit_xm(e, 4, 0xff, 0, VCPU_AT(t.n_sites));
-        emit_patch(known, e->p);
-        emit_rm(e, 8, 0x8b, H_DX, tag);
-        emit_rm(e, 8, 0x89, H_DX, site_at(site, SITE(tag)));
-        emit_mov_mi(e, 8, site_at(site, SITE(limit)), 0x1001 - size);
-        emit_rm(e, 8, 0x8b, H_AX, addend_at(t));
-        emit_rm(e, 8, 0x89, H_AX, site_at(site, SITE(addend)));
-        emit_jmp(e, t->missed[i].back);
-    }
-}
-
-static bool is_stack(const struct uop *u)
+bool bt_is_stack(const struct uop *u)
 {
     const struct low *l = &bt_low[u->op];
 
     return (l->kind == LOW_PUSH && l->form != FORM_M) || l->kind == LOW_POP ||
-           (l->kind == LOW_CALL && l->form == FORM_RI) || l->kind == LOW_RET;
+           l->kind == LOW_LEAVE || (l->kind == LOW_CALL && l->form != FORM_M) || l->kind == LOW_RET;
 }
 
 struct host_mem bt_access_at(struct trans *t, int reg, unsigned size, unsigned access, u32 point)
 {
-    if (is_stack(t->u) && deserves_site(t, R_SP, UREG_ZERO))
-        return access_at_site(t, reg, size, access, point);
-    look_up(t, reg, size, access, point);
-    emit_rm(&t->e, 8, 0x8b, H_AX, addend_at(t));
+    if (bt_is_stack(t->u)) {
+        if (bt_in_window(t, size, access))
+            return (struct host_mem){(i8)reg, H_AX, 0, 0};
+        if (bt_deserves_site(t))
+            return bt_access_at_site(t, reg, size, access, point);
+    }
+    bt_tlb_look_up(t, reg, size, access, point);
+    emit_rm(&t->e, 8, 0x8b, H_AX, bt_tlb_addend(t));
     t->host_flags = 0;
     return (struct host_mem){(i8)reg, H_AX, 0, 0};
 }
@@ -376,18 +304,36 @@ static bool is_constant(const struct uop *u)
     return is_flat(u) && u->base == UREG_ZERO && u->index == UREG_ZERO;
 }
 
+/* The present operand, which needs no check: the addend is in RAX. */
+static struct host_mem window_operand(struct trans *t)
+{
+    const struct uop *u = t->u;
+    struct host_mem m = {(i8)bt_use(t, u->base, H_CX), H_AX, 0, (i32)u->disp};
+
+    if (u->index != UREG_ZERO) {
+        struct host_mem a = {m.base, (i8)bt_use(t, u->index, H_DX), u->shift, 0};
+
+        emit_rm(&t->e, 8, 0x8d | EMIT_FIXED, H_CX, a);
+        m.base = H_CX;
+    }
+    return m;
+}
+
 struct host_mem bt_access(struct trans *t, unsigned size, unsigned access, bool fill)
 {
     const struct uop *u = t->u;
-    /* What has the TLB filled knows of no segments but those of 64-bit code (bt/runtime.c). */
     bool simple = is_flat(u) || (is_code64(t) && u->asize == 8);
-    u32 point = bt_point(t, size, fill && simple ? access : 0);
+    u32 point;
 
+    if (bt_in_window(t, size, access))
+        return window_operand(t);
+    /* What has the TLB filled knows of no segments but those of 64-bit code (bt/runtime.c). */
+    point = bt_point(t, size, fill && simple ? access : 0);
     if (is_constant(u))
         return access_constant(t, u->seg == SEG_FLAT32 ? (u32)u->disp : (u64)u->disp, size, access,
                                point);
-    if (deserves_site(t, u->base, u->index))
-        return access_at_site(t, linear(t, size), size, access, point);
+    if (bt_deserves_site(t))
+        return bt_access_at_site(t, linear(t, size), size, access, point);
     return bt_access_at(t, linear(t, size), size, access, point);
 }
 

@@ -63,7 +63,9 @@ u64 bt_slow_path(struct vcpu *v, u32 point)
     vcpu_refund(v, pt->refund);
     bt_recover_flags(v, pt);
     bt_x87_recover(v, pt);
-    if (pt->access && filled(v, pt, u)) {
+    if (pt->site)
+        bt_site_missed(v, pt->site - 1u);
+    if (pt->access && filled(v, pt, u) && !(v->mmu.lost && pt->windows)) {
         v->t.own->filled++;
         vcpu_refund(v, -(i32)pt->refund);
         if (v->mmu.lost)
@@ -210,10 +212,13 @@ static unsigned run_one_block(struct vcpu *v, struct block *b)
 {
     struct bt *bt = v->t.bt;
     struct bt_own *own = v->t.own;
-    struct bt_block *bb = translation(v, b);
     struct bt_exit *from = own->from;
+    struct bt_block *bb;
     u64 left;
 
+    if (unlikely(own->missed))
+        bt_settle_missed(v);
+    bb = translation(v, b);
     own->from = NULL;
     follow_generation(v);
     if (unlikely(own->recorder.head) && bt_record(v, b))
@@ -230,6 +235,9 @@ static unsigned run_one_block(struct vcpu *v, struct block *b)
     } else if ((left & 0xff) == LEFT_BUDGET) {
         v->rip = bt->blocks[left >> 8].b->rip;
         bt_sample(v, &bt->blocks[left >> 8]);
+    } else if ((left & 0xff) == LEFT_MISSED) {
+        v->rip = bt->owners[left >> 8].head->b->rip;
+        bt_site_missed(v, (unsigned)(left >> 8));
     }
     return left & 0xff;
 }

@@ -35,7 +35,7 @@ static bool has_room(const struct bt *bt)
     const struct bt_fill *n = &bt->now;
 
     return region_end(bt, bt->region) - n->used > BT_BLOCK_MAX &&
-           bt_fits(bt, n->n_points, BT_FORWARD_MAX, BT_POINTS_MAX) &&
+           bt_fits(bt, n->n_points, 2 * BT_FORWARD_MAX, BT_POINTS_MAX) &&
            bt_fits(bt, n->n_exits, 4 * BT_TRACE_BLOCKS, BT_EXITS_MAX) &&
            bt_fits(bt, n->n_blocks, 0, BT_BLOCKS_MAX) &&
            bt_fits(bt, n->n_copies, BLOCK_UOPS_MAX, BT_COPIES_MAX) &&
@@ -250,6 +250,7 @@ static void forget(struct vcpu *v)
     bt_clear_sites(v);
     v->t.own->from = NULL;
     v->t.own->recorder.head = NULL;
+    v->t.own->missed = 0;
 }
 
 const struct code_hooks bt_hooks = {block_gone, unchain, forget};
@@ -265,8 +266,9 @@ static int make_tables(struct bt *bt)
     bt->notes = memory_map_lazy(BT_NOTES_MAX * sizeof(*bt->notes));
     bt->pages = memory_map_lazy(BT_IDS * sizeof(*bt->pages));
     bt->traces = memory_map_lazy(BT_TRACES_MAX * sizeof(*bt->traces));
+    bt->owners = memory_map_lazy(BT_SITES * sizeof(*bt->owners));
     if (!bt->points || !bt->exits || !bt->blocks || !bt->copies || !bt->notes || !bt->pages ||
-        !bt->traces)
+        !bt->traces || !bt->owners)
         return -ENOMEM;
     return bt_counts_create(bt);
 }
@@ -304,6 +306,7 @@ void bt_shared_destroy(struct bt *bt)
     memory_unmap(bt->notes, BT_NOTES_MAX * sizeof(*bt->notes));
     memory_unmap(bt->pages, BT_IDS * sizeof(*bt->pages));
     memory_unmap(bt->traces, BT_TRACES_MAX * sizeof(*bt->traces));
+    memory_unmap(bt->owners, BT_SITES * sizeof(*bt->owners));
     bt_code_unmap(bt);
     bt_symbols_destroy(bt);
     bt_profile_destroy(bt);

@@ -49,8 +49,8 @@ static bool can_hold(const struct bt_recorder *r, const struct block *b)
     return true;
 }
 
-/* Does the path lead from its last block to rip without anything that cannot be foreseen? */
-static bool leads_to(struct bt_recorder *r, u64 rip)
+/* Can the path lead from its last block to rip in a trace? Indirect branches and returns are compared with where they went. */
+static bool leads_to(const struct bt_recorder *r, u64 rip)
 {
     const struct uop *u = last_uop(r->blocks[r->n - 1]);
     const struct low *l = &bt_low[u->op];
@@ -58,13 +58,9 @@ static bool leads_to(struct bt_recorder *r, u64 rip)
     switch ((enum low_kind)l->kind) {
     case LOW_JCC: return rip == u->imm || rip == u->imm2;
     case LOW_END: return rip == u->imm;
-    case LOW_JMP: return l->form == FORM_RI && rip == u->imm;
-    case LOW_CALL:
-        if (l->form != FORM_RI || rip != u->imm || r->n_returns == ARRAY_SIZE(r->returns))
-            return false;
-        r->returns[r->n_returns++] = u->imm2;
-        return true;
-    case LOW_RET: return r->n_returns && r->returns[--r->n_returns] == rip;
+    case LOW_JMP:
+    case LOW_CALL: return l->form != FORM_RI || rip == u->imm;
+    case LOW_RET: return true;
     default: return false;
     }
 }
@@ -193,7 +189,7 @@ static void make(struct vcpu *v, bool loops)
     if (!bt_make_room(v) || !is_still_good(r))
         return;
     tr = &bt->traces[bt->now.n_traces];
-    *tr = (struct bt_trace){.n = r->n};
+    *tr = (struct bt_trace){.n = r->n, .loops = loops};
     bt_begin(bt, v, r->head->bt);
     t->is_trace = true;
     t->loops = loops;
@@ -217,6 +213,22 @@ static void make(struct vcpu *v, bool loops)
         bt_symbols_block(t);
     if (unlikely(bt->options->log))
         bt_dump_block(t);
+}
+
+/* Under the lock. */
+void bt_remake(struct vcpu *v, struct bt_block *head)
+{
+    const struct bt_trace *old = head->trace;
+    struct bt_recorder r = {.head = head->b, .n = old->n};
+
+    for (unsigned i = 0; i < old->n; i++) {
+        r.blocks[i] = old->blocks[i]->b;
+        r.n_uops += r.blocks[i]->n_uops;
+    }
+    v->t.own->recorder = r;
+    bt_trace_gone(head->trace);
+    make(v, old->loops);
+    v->t.own->recorder.head = NULL;
 }
 
 void bt_clear_sites(struct vcpu *v)

@@ -13,9 +13,13 @@ static void emit_entry(struct trans *t)
     const u64 *count = t->is_trace ? NULL : bt_profile_counter(t);
     struct emitter *e = &t->e;
 
-    if (t->is_trace)
+    if (t->is_trace) {
         bt_trace_entry(t);
+        bt_windows_check(t, true);
+    }
     t->loop_head = e->p;
+    if (t->is_trace)
+        bt_windows_check(t, false);
     emit_alu_mi(e, 4, 5, VCPU_AT(p.budget.left), t->n_insns);
     t->budget[0] = emit_jcc(e, 2, NULL);
     emit_alu_mi(e, 4, 7, VCPU_AT(p.budget.stop), 0);
@@ -58,6 +62,8 @@ static void emit_out_of_line(struct trans *t)
     struct emitter *e = &t->e;
 
     bt_emit_missed(t);
+    bt_emit_windows(t);
+    bt_emit_elsewhere(t);
     emit_sides(t);
     for (unsigned i = 0; i < t->n_outs; i++) {
         struct bt_exit *x = &t->bt->exits[t->outs[i].exit];
@@ -123,7 +129,7 @@ void bt_begin(struct bt *bt, struct vcpu *v, struct bt_block *bb)
     u8 *start = bt->write + bt->now.used;
 
     memset(t, 0, offsetof(struct trans, forward));
-    t->n_forward = t->n_outs = t->n_side = t->n_missed = 0;
+    t->n_forward = t->n_outs = t->n_side = t->n_missed = t->n_elsewhere = 0;
     t->e = (struct emitter){start, start + BT_BLOCK_MAX, false};
     t->bt = bt;
     t->v = v;
@@ -150,6 +156,10 @@ u8 *bt_finish(struct trans *t)
     struct bt *bt = t->bt;
     u8 *start = bt->write + bt->now.used;
 
+    if (t->is_trace) {
+        bt_guards_plan(t);
+        bt_windows_plan(t);
+    }
     bt_flags_analyse(t);
     t->b = t->blocks[0];
     emit_entry(t);

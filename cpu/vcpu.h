@@ -219,6 +219,8 @@ struct translated {
      * was lost (mmu.lost). limit: 4097 less the operand's size; 0: empty. */
     struct {
         u64 tag, limit, addend;
+        i32 credit; /* misses, until it is looked how often there are some */
+        u32 since;  /* icount at the last look, its low half */
     } __attribute__((aligned(32))) site[BT_SITES];
     u32 sites[BT_SITES]; /* those that are not empty */
     u32 n_sites;

@@ -181,6 +181,14 @@ static void print_difference(const struct flow_machine *a, const struct flow_mac
     if (v->fpu.ip != w->fpu.ip || v->fpu.dp != w->fpu.dp || v->fpu.opcode != w->fpu.opcode)
         printf("    x87 ip %#lx dp %#lx opcode %#x, %#lx %#lx %#x\n", v->fpu.ip, v->fpu.dp,
                v->fpu.opcode, w->fpu.ip, w->fpu.dp, w->fpu.opcode);
+    if (v->fpu.cw != w->fpu.cw || v->fpu.cs != w->fpu.cs || v->fpu.ds != w->fpu.ds)
+        printf("    x87 control %#x cs %#x ds %#x, %#x %#x %#x\n", v->fpu.cw, v->fpu.cs, v->fpu.ds,
+               w->fpu.cw, w->fpu.cs, w->fpu.ds);
+    if (v->activity != w->activity || v->shadow != w->shadow || v->pending_db != w->pending_db ||
+        v->fault_pending != w->fault_pending)
+        printf("    activity %d shadow %d #DB %#lx fault %d, %d %d %#lx %d\n", v->activity,
+               v->shadow, v->pending_db, v->fault_pending, w->activity, w->shadow, w->pending_db,
+               w->fault_pending);
     if (v->cr2 != w->cr2)
         printf("    cr2 %#lx, %#lx\n", v->cr2, w->cr2);
     print_memory(a, b);

@@ -203,6 +203,66 @@ static void make_string(struct maker *m)
           0x90, 0x90, 0x90, 0xfc);
 }
 
+/* An operand at RSI, or at RSI + RCX * scale, a small way off; padded, since it may fault. */
+static void make_step(struct maker *m)
+{
+    static const u8 ops[] = {0x8b, 0x8b, 0x89, 0x89, 0x01, 0x03,
+                             0x39, 0x3b, 0x31, 0x88, 0x8a, 0x11};
+    static const u8 registers[] = {0, 2, 3};
+    unsigned from = m->it.len, sse = pick(m, 6);
+    u8 reg = registers[pick(m, ARRAY_SIZE(registers))];
+
+    if (!m->g.code32 && sse && pick(m, 2))
+        byte(&m->g, 0x48);
+    if (sse)
+        byte(&m->g, ops[pick(m, ARRAY_SIZE(ops))]);
+    else
+        BYTES(&m->g, 0xf2, 0x0f, (u8)(0x10 + pick(m, 2))); /* MOVSD */
+    if (pick(m, 3))
+        byte(&m->g, 0x46 | reg << 3);
+    else
+        BYTES(&m->g, (u8)(0x44 | reg << 3), (u8)(0x0e | pick(m, 4) << 6));
+    byte(&m->g, pick(m, 2) ? 8 * pick(m, 8) : pick(m, 256));
+    while (m->it.len - from < FLOW_PAD)
+        byte(&m->g, 0x90);
+}
+
+/* A loop over memory by several operands at one register, to and over the border of a page that may be missing. */
+static void make_walk(struct maker *m)
+{
+    static const u8 steps[] = {1, 4, 8, 16, 0xf8, 0, 64};
+    unsigned n = 2 + pick(m, 4), again, step = steps[pick(m, ARRAY_SIZE(steps))];
+    u32 from = FLOW_DATA + 0x1000 * (1 + pick(m, 3)) - pick(m, 512);
+    bool stack = pick(m, 2);
+
+    switch (pick(m, 5)) {
+    case 0: from = FLOW_MISSING + 0x1000 * pick(m, 2) - pick(m, 512); break;
+    case 1: /* down to where it must not write */
+        from = FLOW_READ_ONLY + 0x1000 + pick(m, 256);
+        step = 0xf8;
+        break;
+    default: break;
+    }
+    byte(&m->g, 0xbe); /* MOV ESI */
+    value(&m->g, from, 4);
+    byte(&m->g, 0xb9);
+    value(&m->g, 1 + pick(m, pick(m, 2) ? 16 : 120), 4);
+    again = m->it.len;
+    if (stack)
+        byte(&m->g, 0x50);
+    while (n-- > 0)
+        make_step(m);
+    if (stack)
+        byte(&m->g, 0x5a);
+    BYTES(&m->g, 0x83, 0xc6, (u8)step);
+    if (m->g.code32)
+        byte(&m->g, 0x49);
+    else
+        BYTES(&m->g, 0xff, 0xc9);
+    byte(&m->g, 0x75);
+    byte(&m->g, again - m->it.len - 1);
+}
+
 static void make_interrupt(struct maker *m)
 {
     static const u8 which[] = {FLOW_INT_COUNT, FLOW_INT_UNMAP, FLOW_INT_UNMAP, FLOW_INT_UNMAP,
@@ -389,6 +449,7 @@ static void make_item(struct maker *m, struct flow_item *to)
     case 3:
     case 4: make_patch(m); break;
     case 5: make_fault(m); break;
+    case 6: make_walk(m); break;
     case 7: make_string(m); break;
     case 8: make_interrupt(m); break;
     case 9:

@@ -218,7 +218,7 @@ void flow_machine_start(struct flow_machine *m, const struct flow_program *p, co
     v->p.position = 0;
     participant_set_budget(&v->p, 0, 0);
     v->single = v->need_single = v->shadow = v->shadow_ss = false;
-    v->sti_at = ~(u64)0;
+    v->sti_at = ~(u64)0; /* positions begin anew */
     v->blk = NULL;
     for (unsigned i = 0; i < FLOW_END >> 12; i++) {
         v->code->shared->pages[i].fine = false;
