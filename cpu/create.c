@@ -143,6 +143,13 @@ static void local_write(void *owner, u32 offset, unsigned size, u64 value)
         v->env->io->end(v->env->io->ctx, &v->p);
 }
 
+u64 vcpu_lapic_msr_read(struct vcpu *v, u32 index)
+{
+    locate(v, v->cur); /* the timer's registers ask for the time */
+    check_consumed(v);
+    return lapic_msr_read(v, index);
+}
+
 void vcpu_lapic_msr_write(struct vcpu *v, u32 index, u64 value)
 {
     bool broadcast = index == 0x80b && lapic_eoi_is_level(v);
