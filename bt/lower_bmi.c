@@ -7,6 +7,8 @@
  * (cpu/ops_bmi.c, cpu/ops_bit.c), whatever the host makes of them: SHAPE_BITS and SHAPE_COUNT. ADCX and ADOX are the host's ADC on a
  * carry that is loaded and put back, since the guest's other flags are not in EFLAGS.
  */
+#include <cpuid.h>
+
 #include "bt/internal.h"
 
 /* In the order of the families (uops_families.h). */
@@ -46,6 +48,14 @@ static void set_count(unsigned r32, unsigned m32, unsigned op)
     }
 }
 
+/* Not every compiler's __builtin_cpu_supports() knows it. */
+static bool host_has_lzcnt(void)
+{
+    u32 a, b, c, d;
+
+    return __get_cpuid(0x80000001, &a, &b, &c, &d) && (c & 1 << 5);
+}
+
 void bt_low_init_bmi(void)
 {
     if (__builtin_cpu_supports("bmi")) {
@@ -58,7 +68,7 @@ void bt_low_init_bmi(void)
         for (unsigned i = 0; i <= BMI_SHRX - BMI_MULX; i++)
             set_bmi(UOP_MULX_R32 + 4 * i, BMI_MULX + i, false);
     }
-    if (__builtin_cpu_supports("lzcnt"))
+    if (host_has_lzcnt())
         set_count(UOP_LZCNT_R32, UOP_LZCNT_M32, COUNT_LZCNT);
     for (unsigned i = 0; i < 4; i++) {
         struct low l = {.kind = LOW_ADX,
