@@ -48,12 +48,12 @@ static void set_count(unsigned r32, unsigned m32, unsigned op)
     }
 }
 
-/* Not every compiler's __builtin_cpu_supports() knows it. */
+/* clang 14 has no name for it. */
 static bool host_has_lzcnt(void)
 {
     u32 a, b, c, d;
 
-    return __get_cpuid(0x80000001, &a, &b, &c, &d) && (c & 1 << 5);
+    return __get_cpuid(0x80000001, &a, &b, &c, &d) && (c & 1u << 5);
 }
 
 void bt_low_init_bmi(void)
