@@ -49,8 +49,12 @@ u32 bt_defines(const struct uop *u)
     case LOW_CMOV:
     case LOW_IMUL:
     case LOW_BITS:
+    case LOW_COUNT:
+    case LOW_ADX:
     case LOW_LEA:
     case LOW_BSWAP: return dst;
+    case LOW_MOVBE: return to_memory ? 0 : dst;
+    case LOW_BMI: return u->op >= UOP_MULX_R32 && u->op <= UOP_MULX_M64 ? dst | BIT(u->aux) : dst;
     case LOW_MUL: return BIT(R_AX) | BIT(R_DX);
     case LOW_CWD: return BIT(R_DX);
     case LOW_XCHG: return dst | src;
@@ -154,6 +158,7 @@ bool bt_keeps_host_flags(const struct uop *u)
     case LOW_CMOV: return l->form == FORM_R;
     case LOW_NOP:
     case LOW_BSWAP: return true;
+    case LOW_BMI: return l->form == FORM_R && u->op >= UOP_MULX_R32;
     case LOW_LEA: return u->disp == (i32)u->disp;
     case LOW_UNARY: return l->form == FORM_R && l->op == OP_NOT && !bt_is_high(u->dst, l->size);
     default: return false;
@@ -174,6 +179,12 @@ static bool is_partial(u8 writes)
     return writes != UF_ALL;
 }
 
+/* TZCNT, LZCNT, BEXTR: of their flags the host need define no more than CF and ZF. */
+static bool is_count(const struct uop *u)
+{
+    return bt_low[u->op].kind == LOW_COUNT || (u->op >= UOP_BEXTR_R32 && u->op <= UOP_BEXTR_M64_NF);
+}
+
 /* A branch that leaves the trace where it goes the other way. */
 static bool leaves_trace(const struct trans *t, unsigned j)
 {
@@ -191,6 +202,10 @@ static bool needs_store(const struct trans *t, unsigned i, bool *looks, bool *le
         valid &= (u8)~UF_O;
     if (bt_low[t->seq[i]->op].kind == LOW_IMUL)
         valid &= UF_C | UF_O;
+    if (bt_low[t->seq[i]->op].kind == LOW_BMI)
+        valid &= (u8) ~(UF_A | UF_P);
+    if (is_count(t->seq[i]))
+        valid &= UF_C | UF_Z;
     for (unsigned j = i + 1; j < t->n_seq; j++) {
         const struct uop *u = t->seq[j];
         u8 reads = reads_of(u) & left, writes = writes_of(u);
@@ -337,6 +352,8 @@ void bt_flags_store(struct trans *t, enum flag_shape shape)
         emit_xr(e, 1, 0x0f90 | EMIT_FIXED, 0, H_AX);
         emit_alu_ri(e, 4, 4, H_AX, 0xc501);
         break;
+    case SHAPE_BITS:
+    case SHAPE_COUNT: emit_alu_ri(e, 4, 4, H_AX, shape == SHAPE_BITS ? 0xc100 : 0x4100); break;
     case SHAPE_SHL:
         emit_rr(e, 4, 0x8b, H_CX, H_AX);
         emit_xr(e, 4, 0xc1, 5, H_CX); /* SF to bit 0 */
@@ -361,7 +378,9 @@ void bt_flags_after(struct trans *t, enum flag_shape shape)
                                [SHAPE_LOGIC] = UF_ALL & ~UF_A,
                                [SHAPE_SHIFT1] = UF_ALL & ~UF_A,
                                [SHAPE_SHL] = UF_ALL & ~(UF_A | UF_O),
-                               [SHAPE_SHR] = UF_ALL & ~(UF_A | UF_O)};
+                               [SHAPE_SHR] = UF_ALL & ~(UF_A | UF_O),
+                               [SHAPE_BITS] = UF_ALL & ~(UF_A | UF_P),
+                               [SHAPE_COUNT] = UF_C | UF_Z};
 
     t->host_flags = writes_of(t->u) & valid[shape];
     if (!is_partial(writes_of(t->u)) || bt_fate(t) == FLAGS_STORE) {

@@ -46,6 +46,10 @@ enum low_kind {
     LOW_MUL,
     LOW_IMUL,
     LOW_BITS,
+    LOW_BMI,
+    LOW_COUNT,
+    LOW_ADX,
+    LOW_MOVBE,
     LOW_XCHG,
     LOW_CMPXCHG,
     LOW_XADD,
@@ -392,6 +396,7 @@ static inline unsigned bt_jump_index(u64 rip)
 void bt_low_init(void);
 void bt_low_init_sse(void);
 void bt_low_init_x87(void);
+void bt_low_init_bmi(void);
 void bt_low_init_mmx(void);
 /* Fill pair[0] with a copy of u that is executed alone: its neighbour returns. Returns pair. */
 const struct uop *bt_alone(struct uop *pair, const struct uop *u);
@@ -426,6 +431,8 @@ enum flag_shape {
     SHAPE_SHIFT1, /* the same, after a shift by 1 */
     SHAPE_SHL,    /* OF = SF ^ CF, AF is 0; RCX and RDX are clobbered */
     SHAPE_SHR,    /* OF and AF are 0 */
+    SHAPE_BITS,   /* OF, AF and PF are 0 */
+    SHAPE_COUNT,  /* all but CF and ZF are 0 */
 };
 void bt_flags_after(struct trans *t, enum flag_shape shape);
 void bt_flags_store(struct trans *t, enum flag_shape shape);
@@ -486,6 +493,7 @@ void bt_define(struct trans *t, unsigned n, unsigned size, int from);
 
 /* lower_*.c: false: not lowered, the interpreter's routine is to be called. Nothing has been emitted then. */
 bool bt_lower_int(struct trans *t, const struct low *l);
+bool bt_lower_bmi(struct trans *t, const struct low *l);
 bool bt_lower_flow(struct trans *t, const struct low *l);
 bool bt_lower_sse(struct trans *t, const struct low *l);
 void bt_lower_call(struct trans *t, bool leaves);

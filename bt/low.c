@@ -128,6 +128,7 @@ void bt_low_init(void)
     bt_flags_init();
     bt_low_init_sse();
     bt_low_init_x87();
+    bt_low_init_bmi();
     bt_low_init_mmx();
 }
 

@@ -102,8 +102,8 @@ static void lower(struct trans *t)
         bt_x87_flush(t);
     if (t->is_trace && bt_lower_within(t, l))
         return;
-    if (bt_is_lowered(t->u) && (bt_lower_int(t, l) || bt_lower_flow(t, l) || bt_lower_sse(t, l) ||
-                                bt_lower_x87(t, l) || bt_lower_mmx(t, l)))
+    if (bt_is_lowered(t->u) && (bt_lower_int(t, l) || bt_lower_bmi(t, l) || bt_lower_flow(t, l) ||
+                                bt_lower_sse(t, l) || bt_lower_x87(t, l) || bt_lower_mmx(t, l)))
         return;
     bt_x87_flush(t);
     if (bt_lower_sys(t))

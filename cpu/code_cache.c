@@ -436,7 +436,7 @@ static struct block *make(struct vcpu *v, u32 key, const struct mmu_code *code, 
 static gla_t code_address(struct vcpu *v)
 {
     if (vcpu_is_code64(v)) {
-        if (!gla_is_canonical(v->rip))
+        if (!vcpu_is_canonical(v, v->rip))
             vcpu_raise_err(v, VEC_GP, 0);
         return v->rip;
     }

@@ -106,7 +106,9 @@ static u64 cr4_allowed(const struct vcpu *v)
         u8 feature;
         u32 bits;
     } by_feature[] = {
-        {FEAT_BASE, CR4_TSD | CR4_DE | CR4_PSE | CR4_MCE | CR4_PCE},
+        {FEAT_BASE, CR4_PSE | CR4_MCE | CR4_PCE},
+        {FEAT_TSC, CR4_TSD},
+        {FEAT_DE, CR4_DE},
         {FEAT_PAE, CR4_PAE},
         {FEAT_PGE, CR4_PGE},
         {FEAT_FXSR, CR4_OSFXSR},
@@ -117,6 +119,8 @@ static u64 cr4_allowed(const struct vcpu *v)
         {FEAT_XSAVE, CR4_OSXSAVE},
         {FEAT_SMEP, CR4_SMEP},
         {FEAT_SMAP, CR4_SMAP},
+        {FEAT_LA57, CR4_LA57},
+        {FEAT_PKU, CR4_PKE},
     };
     u64 bits = 0;
 
@@ -131,7 +135,7 @@ static void set_cr4(struct vcpu *v, u64 cr4)
     u64 changed = cr4 ^ v->cr4;
     bool bad = cr4 & ~cr4_allowed(v);
 
-    if (vcpu_is_lma(v) && !(cr4 & CR4_PAE))
+    if (vcpu_is_lma(v) && (!(cr4 & CR4_PAE) || (changed & CR4_LA57)))
         bad = true;
     if ((changed & cr4 & CR4_PCIDE) && (!vcpu_is_lma(v) || (v->cr3 & 0xfff)))
         bad = true;
@@ -316,7 +320,7 @@ void sys_invlpg(struct vcpu *v, const struct uop *u)
         a += v->seg[u->seg].base;
     if (!vcpu_is_code64(v))
         a = (u32)a;
-    if (gla_is_canonical(a))
+    if (vcpu_is_canonical(v, a))
         mmu_flush_page(&v->mmu, a);
 }
 
@@ -331,7 +335,7 @@ void sys_invpcid(struct vcpu *v, const struct uop *u)
     pcid = load_le64(m);
     a = load_le64(m + 8);
     if (type > 3 || pcid >> 12 || (type <= 1 && pcid && !(v->cr4 & CR4_PCIDE)) ||
-        (type == 0 && !gla_is_canonical(a)))
+        (type == 0 && !vcpu_can_hold(v, a)))
         vcpu_raise_err(v, VEC_GP, 0);
     if (type == 0)
         mmu_flush_page(&v->mmu, a);

@@ -7,8 +7,10 @@
  * and effective sizes, not operand objects. Encodings that newer CPUs gave a meaning to, but older
  * ones execute as something else, stay decodable: the decoder modes for MPX, CET, CLDEMOTE and
  * WBNOINVD are off, so the hint space is NOP and WBNOINVD is WBINVD; TZCNT and LZCNT have the shape
- * of BSF and BSR, and the rows of the instruction table choose by CPU feature. VEX, EVEX, XOP and
- * 3DNow! are announced by no model and are refused here.
+ * of BSF and BSR, and the rows of the instruction table choose by CPU feature. Of a VEX prefix the
+ * parts become what REX, mandatory prefix and opcode map are for others, plus L, W and vvvv; that
+ * LOCK, 66, F2, F3 and REX may not stand before it, nor vvvv name a register that is not used, is
+ * Zydis' to check. EVEX, XOP and 3DNow! are announced by no model and are refused here.
  *
  * A 66 prefix on a near branch in 64-bit code follows AMD (the operand size becomes 16), as the
  * vendor is AMD. Intel SDM vol. 2 ch. 2, AMD APM vol. 3 ch. 1.
@@ -80,9 +82,31 @@ static int read_prefixes(struct insn *in, const ZydisDecodedInstruction *z, enum
     return seg;
 }
 
+/* Register numbers have three bits outside 64-bit code, whatever stands there for the fourth. */
+static void read_vex(struct insn *in, const ZydisDecodedInstruction *z, const u8 *bytes,
+                     enum code_mode mode)
+{
+    const u8 *vex = bytes + z->raw.vex.offset;
+    bool three = vex[0] == 0xc4;
+    u8 first = ~vex[1], last = vex[three ? 2 : 1];
+    unsigned rxb = three ? first >> 5 : (first >> 5) & 4;
+
+    in->vex = true;
+    in->vex_w = three && (last & 0x80);
+    in->vex_l = last >> 2 & 1;
+    in->vvvv = (u8)~last >> 3 & 15;
+    in->p66 = (last & 3) == 1;
+    in->pf3 = (last & 3) == 2;
+    in->pf2 = (last & 3) == 3;
+    if (mode == CODE_64)
+        in->rex = 0x40 | in->vex_w << 3 | rxb;
+    else
+        in->vvvv &= 7;
+}
+
 static void read_sizes(struct insn *in, enum code_mode mode)
 {
-    bool small = (mode == CODE_16) != in->p66;
+    bool small = !in->vex && (mode == CODE_16) != in->p66;
 
     in->osize = mode == CODE_64 && (in->rex & 8) ? 8 : small ? 2 : 4;
     if (mode == CODE_64)
@@ -104,6 +128,12 @@ static void read_address16(struct insn *in)
     in->index = index[rm];
 }
 
+/* Gathers: the index is a vector register, and 4 is one too. */
+static bool has_vector_index(const struct insn *in)
+{
+    return in->map == V38 && in->opcode >= 0x90 && in->opcode <= 0x93;
+}
+
 /* 32- and 64-bit address forms, SDM vol. 2 tables 2-2 and 2-3. */
 static void read_address32(struct insn *in, u8 sib, enum code_mode mode)
 {
@@ -112,7 +142,7 @@ static void read_address32(struct insn *in, u8 sib, enum code_mode mode)
 
     if (rm == 4) {
         unsigned index = ((sib >> 3) & 7) | x;
-        if (index != 4) {
+        if (index != 4 || has_vector_index(in)) {
             in->index = index;
             in->shift = sib >> 6;
         }
@@ -154,13 +184,15 @@ static u64 read_imm(const struct insn *in, const ZydisDecodedInstruction *z, uns
 
 static bool read_map(struct insn *in, const ZydisDecodedInstruction *z)
 {
-    if (z->encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY)
+    bool vex = z->encoding == ZYDIS_INSTRUCTION_ENCODING_VEX;
+
+    if (z->encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY && !vex)
         return false;
     switch (z->opcode_map) {
-    case ZYDIS_OPCODE_MAP_DEFAULT: in->map = M1; return true;
-    case ZYDIS_OPCODE_MAP_0F: in->map = M0F; return true;
-    case ZYDIS_OPCODE_MAP_0F38: in->map = M38; return true;
-    case ZYDIS_OPCODE_MAP_0F3A: in->map = M3A; return true;
+    case ZYDIS_OPCODE_MAP_DEFAULT: in->map = M1; return !vex;
+    case ZYDIS_OPCODE_MAP_0F: in->map = vex ? V0F : M0F; return true;
+    case ZYDIS_OPCODE_MAP_0F38: in->map = vex ? V38 : M38; return true;
+    case ZYDIS_OPCODE_MAP_0F3A: in->map = vex ? V3A : M3A; return true;
     default: return false;
     }
 }
@@ -216,6 +248,8 @@ int insn_decode(struct insn *in, enum code_mode mode, const u8 *bytes, unsigned 
     in->opcode = z.opcode;
     in->mnemonic = z.mnemonic;
     int override = read_prefixes(in, &z, mode);
+    if (z.encoding == ZYDIS_INSTRUCTION_ENCODING_VEX)
+        read_vex(in, &z, bytes, mode);
     read_sizes(in, mode);
     read_operands(in, &z, bytes, mode, override);
     return 0;

@@ -167,7 +167,7 @@ static void enter_gate(struct vcpu *v, const struct event *ev)
         vcpu_raise_err(v, VEC_GP, selector_error(gate.sel) | ev->ext);
     plan_stack(v, ev, &gate, &n);
     plan_pushes(v, ev, &n, vcpu_is_lma(v) ? 8 : gate.type < 8 ? 2 : 4);
-    if (vcpu_is_lma(v) ? !gla_is_canonical(gate.base) : gate.base > cs.limit)
+    if (vcpu_is_lma(v) ? !vcpu_is_canonical(v, gate.base) : gate.base > cs.limit)
         vcpu_raise_err(v, VEC_GP, ev->ext);
     segment_plan_descriptor(v, gate.sel, &cs, &n.cs);
     n.rip = gate.base;

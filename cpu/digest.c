@@ -42,6 +42,7 @@ u64 vcpu_digest(const struct vcpu *v)
         h = fold_segment(h, &v->seg[i]);
     h = digest_fold(digest_fold(digest_fold(h, v->cr0), v->cr2), v->cr3);
     h = digest_fold(digest_fold(digest_fold(h, v->cr4), v->cr8), v->xcr0);
+    h = digest_fold(h, v->pkru);
     h = digest_fold(digest_fold(h, v->gdt.base), v->gdt.limit);
     h = digest_fold(digest_fold(h, v->idt.base), v->idt.limit);
     for (unsigned i = 0; i < 4; i++)

@@ -28,7 +28,7 @@ static void set_cs(struct vcpu *v, const struct segment_plan *cs, unsigned cpl, 
 /* Is `rip` a possible target in code segment cs? Raises #GP(0). */
 static void check_rip(struct vcpu *v, const struct descriptor *cs, u64 rip)
 {
-    bool ok = vcpu_is_lma(v) && cs->l ? gla_is_canonical(rip) : rip <= cs->limit;
+    bool ok = vcpu_is_lma(v) && cs->l ? vcpu_is_canonical(v, rip) : rip <= cs->limit;
 
     if (!ok)
         vcpu_raise_err(v, VEC_GP, 0);

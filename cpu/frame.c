@@ -39,7 +39,7 @@ static gla_t address(struct vcpu *v, const struct frame *f, u64 sp, unsigned siz
     bool ok;
 
     if (f->wide) {
-        if (!gla_is_canonical(sp) || !gla_is_canonical(last))
+        if (!vcpu_is_canonical(v, sp) || !vcpu_is_canonical(v, last))
             vcpu_raise_err(v, VEC_SS, f->error);
         return sp;
     }

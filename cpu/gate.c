@@ -29,7 +29,7 @@ static void inner_stack64(struct vcpu *v, unsigned cpl, unsigned ist, u32 ext, s
     if (!tr->usable || offset + 7 > tr->limit)
         vcpu_raise_err(v, VEC_TS, selector_error(tr->sel) | ext);
     sp = mmu_sys_read(&v->mmu, tr->base + offset, 8, v->cur);
-    if (!gla_is_canonical(sp))
+    if (!vcpu_is_canonical(v, sp))
         vcpu_raise_err(v, VEC_SS, ext);
     ss->mark = false;
     segment_set_null(&ss->reg, cpl);

@@ -59,14 +59,30 @@ static bool matches_modrm(const struct insn_row *row, const struct insn *in)
     return row->ext >= 0xc0 ? row->ext == in->modrm : row->ext == ((in->modrm >> 3) & 7);
 }
 
-static bool matches_mode(const struct insn_row *row, u32 key)
+static bool matches_vex(const struct insn_row *row, const struct lift_state *l)
 {
-    bool code64 = (key & KEY_CODE) == CODE_64;
+    const struct insn *in = l->in;
+
+    if (!(l->key & KEY_PE) || (l->key & KEY_V86))
+        return false;
+    if (!(row->mode & (in->vex_l ? VEX_L1 : VEX_L0)))
+        return false;
+    if (in->vex_l && (row->mode & VEX_L1_AVX2) && !(l->features & cpu_feature_bit(FEAT_AVX2)))
+        return false;
+    return !(row->mode & (in->vex_w ? VEX_W0 : VEX_W1));
+}
+
+static bool matches_mode(const struct insn_row *row, const struct lift_state *l)
+{
+    bool code64 = (l->key & KEY_CODE) == CODE_64;
+
+    if (l->in->vex)
+        return matches_vex(row, l);
 
     switch (row->mode) {
     case I64: return !code64;
     case O64: return code64;
-    case PEONLY: return (key & KEY_PE) && !(key & KEY_V86);
+    case PEONLY: return (l->key & KEY_PE) && !(l->key & KEY_V86);
     default: return true;
     }
 }
@@ -84,8 +100,8 @@ void lift_insn(struct lift_state *l)
     for (unsigned i = first[in->map][in->opcode]; i; i = next[i - 1]) {
         const struct insn_row *row = &rows[i - 1];
 
-        if (matches_prefix(row, in) && matches_modrm(row, in) && matches_mode(row, l->key) &&
-            (row->feature == FEAT_BASE || (l->features & BIT(row->feature)))) {
+        if (matches_prefix(row, in) && matches_modrm(row, in) && matches_mode(row, l) &&
+            (row->feature == FEAT_BASE || (l->features & cpu_feature_bit(row->feature)))) {
             row->lift(l, row);
             return;
         }

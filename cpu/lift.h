@@ -9,10 +9,12 @@
 #define CPU_LIFT_H
 
 #include "cpu/block.h"
+#include "cpu/features.h"
 #include "cpu/uop.h"
 #include "src/base/types.h"
 
-enum insn_map { M1, M0F, M38, M3A, M_COUNT };
+/* V0F, V38, V3A: VEX-encoded. */
+enum insn_map { M1, M0F, M38, M3A, V0F, V38, V3A, M_COUNT };
 enum insn_pfx {
     ANY,
     NP,
@@ -26,65 +28,34 @@ enum insn_mode {
     I64,
     O64,
     PEONLY
-};              /* I64: not in 64-bit code, O64: only there, PEONLY: not real/v86 */
-#define XX (-1) /* ext: any; 0..7: ModRM.reg; 0xC0..0xFF: whole ModRM byte */
-
-/* CPU features a row can require (bit numbers of struct cpu_model.features, cpuid.def says where CPUID shows them). */
-enum cpu_feature {
-    FEAT_BASE,
-    FEAT_FPU,
-    FEAT_CMOV,
-    FEAT_CX8,
-    FEAT_MMX,
-    FEAT_FXSR,
-    FEAT_SSE,
-    FEAT_SSE2,
-    FEAT_SSE3,
-    FEAT_SSSE3,
-    FEAT_SSE41,
-    FEAT_SSE42,
-    FEAT_POPCNT,
-    FEAT_CX16,
-    FEAT_LAHF64,
-    FEAT_MOVBE,
-    FEAT_XSAVE,
-    FEAT_XSAVEOPT,
-    FEAT_RDRAND,
-    FEAT_RDSEED,
-    FEAT_RDTSCP,
-    FEAT_CLFLUSH,
-    FEAT_MONITOR,
-    FEAT_SYSCALL,
-    FEAT_SEP,
-    FEAT_LM,
-    FEAT_FSGSBASE,
-    FEAT_BMI1,
-    FEAT_ABM,
-    FEAT_SMAP,
-    FEAT_SMEP,
-    FEAT_INVPCID,
-    FEAT_PCID,
-    FEAT_X2APIC,
-    FEAT_TSC_DEADLINE,
-    FEAT_PAE,
-    FEAT_PGE,
-    FEAT_NX,
-    FEAT_PDPE1GB,
-    FEAT_WBNOINVD,
-    FEAT_CLFLUSHOPT,
-    FEAT_CLDEMOTE,
-    FEAT_PREFETCHW,
-    FEAT_UMIP,
-    FEAT_TSC_ADJUST,
-    FEAT_COUNT
+}; /* I64: not in 64-bit code, O64: only there, PEONLY: not real/v86 */
+/* The same column of VEX rows: which VEX.L and VEX.W there are. Real and virtual-8086 mode have none of them. */
+enum insn_vex {
+    VEX_L0 = 1,
+    VEX_L1 = 2,
+    VEX_L1_AVX2 = 4, /* 256 bits are AVX2's, whatever feature the row names */
+    VEX_W0 = 8,
+    VEX_W1 = 16,
+    VX = VEX_L0 | VEX_L1, /* both lengths, W ignored */
+    VX_W0 = VX | VEX_W0,
+    VX_W1 = VX | VEX_W1,
+    VX2 = VEX_L0 | VEX_L1 | VEX_L1_AVX2,
+    V128 = VEX_L0,
+    V128_W0 = VEX_L0 | VEX_W0,
+    V128_W1 = VEX_L0 | VEX_W1,
+    V256_W0 = VEX_L1 | VEX_W0,
+    V256_W1 = VEX_L1 | VEX_W1,
 };
+#define XX (-1) /* ext: any; 0..7: ModRM.reg; 0xC0..0xFF: whole ModRM byte */
 
 /* A decoded instruction, independent of what it means. */
 struct insn {
     u8 len, map, opcode;
     bool p66, p67, pf2, pf3,
         lock; /* prefixes present, in any role; of F2 and F3 only the last is */
-    u8 rex;   /* whole REX byte, 0: none */
+    u8 rex;   /* whole REX byte, 0: none; of VEX what would be in it */
+    bool vex;
+    u8 vex_l, vex_w, vvvv; /* vvvv: register number */
     bool has_modrm;
     u8 modrm, mod, reg, rm; /* reg, rm with REX.R, REX.B */
     u8 osize, asize;        /* effective sizes in bytes (osize 2, 4, 8 after REX.W and 66) */
@@ -111,8 +82,8 @@ struct insn_row {
 
 struct lift_state {
     const struct insn *in;
-    u32 key;           /* KEY_* of the block */
-    u64 features;      /* bit per enum cpu_feature */
+    u32 key; /* KEY_* of the block */
+    cpu_features_t features;
     u64 rip, next_rip; /* of this instruction, relative to CS, cut to the code size */
     struct uop *out;   /* next free micro-op */
     unsigned n;        /* micro-ops emitted for this instruction */

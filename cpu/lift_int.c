@@ -522,7 +522,7 @@ void lift_xadd(struct lift_state *l, const struct insn_row *row)
 
 void lift_cmpxchg8b(struct lift_state *l, const struct insn_row *row)
 {
-    if (l->in->osize == 8 && !(l->features & BIT(FEAT_CX16)))
+    if (l->in->osize == 8 && !(l->features & cpu_feature_bit(FEAT_CX16)))
         lift_undefined(l);
     else
         lift_call(l, row, l->in->osize == 8 ? help_cmpxchg16b : help_cmpxchg8b);

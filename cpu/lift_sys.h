@@ -62,6 +62,9 @@
     SYS(RDTSC, sys_rdtsc, NEXT, 0)                                                                 \
     SYS(RDTSCP, sys_rdtscp, NEXT, 0)                                                               \
     SYS(RDPMC, sys_rdpmc, NEXT, 0)                                                                 \
+    SYS(RDPID, sys_rdpid, NEXT, 0)                                                                 \
+    SYS(RDPKRU, sys_rdpkru, NEXT, 0)                                                               \
+    SYS(WRPKRU, sys_wrpkru, EXIT, 0)                                                               \
     SYS(RDRAND, sys_rdrand, NEXT, 0)                                                               \
     SYS(RDSEED, sys_rdseed, NEXT, 0)                                                               \
     SYS(CPUID, sys_cpuid, NEXT, 0)                                                                 \

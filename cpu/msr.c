@@ -267,9 +267,9 @@ static bool set_field(u64 *field, u64 value, u64 mask)
     return true;
 }
 
-static bool set_canon(u64 *field, u64 value)
+static bool set_canon(const struct vcpu *v, u64 *field, u64 value)
 {
-    if (!gla_is_canonical(value))
+    if (!vcpu_can_hold(v, value))
         return false;
     *field = value;
     return true;
@@ -280,7 +280,7 @@ bool msr_write(struct vcpu *v, u32 index, u64 value)
     switch (index) {
 #define MSR(i, name, get, set) case i: return set(v, i, value);
 #define MSR_FIELD(i, name, field, mask) case i: return set_field(&v->field, value, mask);
-#define MSR_CANON(i, name, field) case i: return set_canon(&v->field, value);
+#define MSR_CANON(i, name, field) case i: return set_canon(v, &v->field, value);
 #define MSR_CONST(i, name, val) case i: return true;
 #include "cpu/msr.def"
     default: return write_range(v, index, value);

@@ -14,7 +14,7 @@
 
 ALWAYS_INLINE bool is_target(const struct vcpu *v, const struct uop *u, u64 target)
 {
-    return u->stack == 8 ? gla_is_canonical(target) : target <= v->seg[SEG_CS].limit;
+    return u->stack == 8 ? vcpu_is_canonical(v, target) : target <= v->seg[SEG_CS].limit;
 }
 
 ALWAYS_INLINE void check_target(struct vcpu *v, const struct uop *u, u64 target)

@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * SSE integer, logical and shuffle micro-ops. Regular ones are the host's instruction; those with
- * an immediate are written in C, because the host's wants it in its code. SDM vol. 2.
+ * SSE integer, logical and shuffle micro-ops: cpu/sse_lane.h on registers and memory. SDM vol. 2.
  */
-#include "cpu/ops_sse.h"
+#include "cpu/sse_lane.h"
 #include "cpu/uops.h"
 
 #define SSE_INT(name, bytes)                                                                       \
-    static inline __m128i do_##name(__m128i a, __m128i b)                                          \
-    {                                                                                              \
-        __asm__(#name " %1, %0" : "+x"(a) : "x"(b));                                               \
-        return a;                                                                                  \
-    }                                                                                              \
     void op_sse_##name##_r(struct vcpu *v, const struct uop *u)                                    \
     {                                                                                              \
         *sse_reg(v, u->dst) = do_##name(*sse_reg(v, u->dst), *sse_reg(v, u->src));                 \
@@ -50,119 +44,6 @@
     }
 #include "cpu/sse_ops.def"
 
-/* --- With an immediate ---
- * Results are put together in registers: reading 16 bytes back from smaller stores would stall.
- */
-
-static inline __m128i gather32(u32 e0, u32 e1, u32 e2, u32 e3)
-{
-    return _mm_set_epi32((int)e3, (int)e2, (int)e1, (int)e0);
-}
-
-static inline __m128i gather64(u64 e0, u64 e1)
-{
-    return _mm_set_epi64x((long long)e1, (long long)e0);
-}
-
-static inline __m128i pshufd(__m128i a, __m128i b, unsigned imm)
-{
-    union xmm x = sse_union(b);
-
-    (void)a;
-    return gather32(x.d[imm & 3], x.d[(imm >> 2) & 3], x.d[(imm >> 4) & 3], x.d[(imm >> 6) & 3]);
-}
-
-/* The four words of q, picked by imm. */
-static inline u64 shuffle_words(u64 q, unsigned imm)
-{
-    u64 r = 0;
-
-    for (unsigned i = 0; i < 4; i++)
-        r |= (q >> 16 * ((imm >> 2 * i) & 3) & 0xffff) << 16 * i;
-    return r;
-}
-
-static inline __m128i pshuflw(__m128i a, __m128i b, unsigned imm)
-{
-    union xmm x = sse_union(b);
-
-    (void)a;
-    return gather64(shuffle_words(x.q[0], imm), x.q[1]);
-}
-
-static inline __m128i pshufhw(__m128i a, __m128i b, unsigned imm)
-{
-    union xmm x = sse_union(b);
-
-    (void)a;
-    return gather64(x.q[0], shuffle_words(x.q[1], imm));
-}
-
-static inline __m128i shufps(__m128i a, __m128i b, unsigned imm)
-{
-    union xmm x = sse_union(a), y = sse_union(b);
-
-    return gather32(x.d[imm & 3], x.d[(imm >> 2) & 3], y.d[(imm >> 4) & 3], y.d[(imm >> 6) & 3]);
-}
-
-static inline __m128i shufpd(__m128i a, __m128i b, unsigned imm)
-{
-    union xmm x = sse_union(a), y = sse_union(b);
-
-    return gather64(x.q[imm & 1], y.q[(imm >> 1) & 1]);
-}
-
-/* 16 bytes of b (low) and a (high) from byte imm; zeros come in behind a. */
-static inline __m128i palignr(__m128i a, __m128i b, unsigned imm)
-{
-    __m128i both[4] = {b, a, _mm_setzero_si128(), _mm_setzero_si128()};
-
-    return _mm_loadu_si128((const __m128i *)((const u8 *)both + MIN(imm, 32u)));
-}
-
-/* Bits of b where mask is set, of a elsewhere. */
-static inline __m128i choose(__m128i a, __m128i b, __m128i mask)
-{
-    return _mm_or_si128(_mm_andnot_si128(mask, a), _mm_and_si128(mask, b));
-}
-
-static inline __m128i pblendw(__m128i a, __m128i b, unsigned imm)
-{
-    const __m128i bit = _mm_set_epi16(128, 64, 32, 16, 8, 4, 2, 1);
-
-    return choose(a, b, _mm_cmpeq_epi16(_mm_and_si128(_mm_set1_epi16((short)imm), bit), bit));
-}
-
-static inline __m128i blendps(__m128i a, __m128i b, unsigned imm)
-{
-    const __m128i bit = _mm_set_epi32(8, 4, 2, 1);
-
-    return choose(a, b, _mm_cmpeq_epi32(_mm_and_si128(_mm_set1_epi32((int)imm), bit), bit));
-}
-
-static inline __m128i blendpd(__m128i a, __m128i b, unsigned imm)
-{
-    return choose(a, b, gather64(-(u64)(imm & 1), -(u64)(imm >> 1 & 1)));
-}
-
-/* Eight sums of absolute differences of four bytes: b's block is fixed, a's slides. */
-static inline __m128i mpsadbw(__m128i a, __m128i b, unsigned imm)
-{
-    unsigned oa = imm & 4, ob = (imm & 3) * 4;
-    union xmm x = sse_union(a), y = sse_union(b), r;
-
-    for (unsigned i = 0; i < 8; i++) {
-        unsigned sum = 0;
-
-        for (unsigned k = 0; k < 4; k++) {
-            int d = x.b[oa + i + k] - y.b[ob + k];
-            sum += (unsigned)(d < 0 ? -d : d);
-        }
-        r.w[i] = (u16)sum;
-    }
-    return _mm_load_si128((const __m128i *)&r);
-}
-
 #define SSE_IMM(name)                                                                              \
     void op_sse_##name##_r(struct vcpu *v, const struct uop *u)                                    \
     {                                                                                              \
@@ -182,29 +63,14 @@ static inline __m128i mpsadbw(__m128i a, __m128i b, unsigned imm)
 
 void op_sse_psrldq_i(struct vcpu *v, const struct uop *u)
 {
-    union xmm both[2] = {v->fpu.xmm[u->dst], {.q = {0, 0}}};
-    unsigned n = MIN((unsigned)u->imm, 16u);
-
-    memcpy(&v->fpu.xmm[u->dst], (u8 *)both + n, 16);
+    *sse_reg(v, u->dst) = psrldq(*sse_reg(v, u->dst), (unsigned)u->imm);
     uop_next(v, u);
 }
 
 void op_sse_pslldq_i(struct vcpu *v, const struct uop *u)
 {
-    union xmm both[2] = {{.q = {0, 0}}, v->fpu.xmm[u->dst]};
-    unsigned n = MIN((unsigned)u->imm, 16u);
-
-    memcpy(&v->fpu.xmm[u->dst], (u8 *)both + 16 - n, 16);
+    *sse_reg(v, u->dst) = pslldq(*sse_reg(v, u->dst), (unsigned)u->imm);
     uop_next(v, u);
-}
-
-/* ZF: no bit of b set where a has one; CF: none where a has none. */
-static inline u32 do_ptest(__m128i a, __m128i b)
-{
-    bool z, c;
-
-    __asm__("ptest %3, %2" : "=@ccz"(z), "=@ccc"(c) : "x"(a), "x"(b));
-    return (z ? CC_ZF : 0) | (c ? CC_CF : 0);
 }
 
 void op_sse_ptest_r(struct vcpu *v, const struct uop *u)

@@ -68,6 +68,7 @@ void vcpu_reset(struct vcpu *v, bool bsp)
     fpu_reset(&v->fpu);
     v->cr0 = CR0_CD | CR0_NW | CR0_ET;
     v->xcr0 = 1;
+    vcpu_set_pkru(v, 0);
     msr_reset(v);
     if (v->lapic)
         lapic_reset(v, bsp);

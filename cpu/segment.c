@@ -162,7 +162,7 @@ void segment_check(struct vcpu *v, enum seg seg, u64 offset, unsigned size, enum
     if (vcpu_is_code64(v)) {
         u64 base = seg == SEG_FS || seg == SEG_GS ? v->seg[seg].base : 0;
         u64 a = base + offset, last = a + size - 1;
-        ok = gla_is_canonical(a) && gla_is_canonical(last);
+        ok = vcpu_is_canonical(v, a) && vcpu_is_canonical(v, last);
     } else {
         ok = allows(v, &v->seg[seg], offset, size, access);
     }

@@ -27,8 +27,8 @@ lift_helper sys_mov_from_cr, sys_mov_to_cr, sys_mov_from_dr, sys_mov_to_dr, sys_
 lift_helper sys_cli, sys_sti, sys_clac, sys_stac, sys_hlt, sys_monitor, sys_mwait;
 lift_helper sys_invlpg, sys_invpcid, sys_wbinvd;
 /* cpu/sysmisc.c: MSR access, time, entropy, identification, FS and GS bases */
-lift_helper sys_rdmsr, sys_wrmsr, sys_rdtsc, sys_rdtscp, sys_rdpmc, sys_rdrand, sys_rdseed,
-    sys_cpuid;
+lift_helper sys_rdmsr, sys_wrmsr, sys_rdtsc, sys_rdtscp, sys_rdpmc, sys_rdpid, sys_rdpkru,
+    sys_wrpkru, sys_rdrand, sys_rdseed, sys_cpuid;
 lift_helper sys_swapgs, sys_rdbase, sys_wrbase;
 /* cpu/ioport.c; aux 1: the port is an immediate */
 lift_helper sys_in, sys_out;

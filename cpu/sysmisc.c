@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * MSR access, time stamps, random numbers, CPUID and the bases of FS and GS.
+ * MSR access, time stamps, random numbers, CPUID, PKRU and the bases of FS and GS.
  *
  * RDRAND and RDSEED always succeed; their bits and the time stamp come through the journal. RDPMC reads the four
  * performance counters of msr.def, C001_0004 to 7.
@@ -55,6 +55,34 @@ void sys_rdtscp(struct vcpu *v, const struct uop *u)
     check_tsd(v);
     set_edx_eax(v, vcpu_rdtsc(v));
     v->r[R_CX] = (u32)v->tsc_aux;
+}
+
+void sys_rdpid(struct vcpu *v, const struct uop *u)
+{
+    sys_set_reg(v, u->src, (u32)v->tsc_aux, vcpu_is_code64(v) ? 8 : 4);
+}
+
+/* CR4.PKE makes the instructions: the paging mode does not matter. */
+static void check_pkru(struct vcpu *v, bool zero)
+{
+    if (!(v->cr4 & CR4_PKE))
+        vcpu_raise(v, VEC_UD);
+    if (!zero)
+        vcpu_raise_err(v, VEC_GP, 0);
+}
+
+void sys_rdpkru(struct vcpu *v, const struct uop *u)
+{
+    (void)u;
+    check_pkru(v, !(u32)v->r[R_CX]);
+    set_edx_eax(v, v->pkru);
+}
+
+void sys_wrpkru(struct vcpu *v, const struct uop *u)
+{
+    (void)u;
+    check_pkru(v, !(u32)v->r[R_CX] && !(u32)v->r[R_DX]);
+    vcpu_set_pkru(v, (u32)v->r[R_AX]);
 }
 
 void sys_rdpmc(struct vcpu *v, const struct uop *u)
@@ -123,7 +151,7 @@ void sys_wrbase(struct vcpu *v, const struct uop *u)
     u64 base = u->osize == 8 ? v->r[u->src] : (u32)v->r[u->src];
 
     check_fsgsbase(v);
-    if (!gla_is_canonical(base))
+    if (!vcpu_can_hold(v, base))
         vcpu_raise_err(v, VEC_GP, 0);
     v->seg[u->aux].base = base;
 }

@@ -8,6 +8,7 @@
  * Intel SDM vol. 2; vol. 3 §2.4, §5.10, §5.8.7.
  */
 #include "cpu/address.h"
+#include "cpu/cpuid.h"
 #include "cpu/segment.h"
 #include "cpu/sys.h"
 
@@ -29,7 +30,7 @@ static void load_table(struct vcpu *v, const struct uop *u, struct dtable *t)
     sys_need_cpl0(v);
     mmu_read_bytes(&v->mmu, vcpu_address(v, u, size, MMU_READ), m, size, u);
     base = wide ? load_le64(m + 2) : load_le32(m + 2);
-    if (wide && !gla_is_canonical(base))
+    if (wide && !vcpu_can_hold(v, base))
         vcpu_raise_err(v, VEC_GP, 0);
     if (!wide && u->osize == 2)
         base &= 0xffffff;

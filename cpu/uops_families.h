@@ -86,6 +86,23 @@
     FAM_BITS_OP(X, BSF)                                                                            \
     FAM_BITS_OP(X, BSR) FAM_BITS_OP(X, TZCNT) FAM_BITS_OP(X, LZCNT) FAM_BITS_OP(X, POPCNT)
 
+/* BMI1, BMI2 and ADX; aux is the operand in VEX.vvvv. */
+#define FAM_BMI_OP(X, OP, RD, WR)                                                                  \
+    X(OP, R, 32, (RD) | UF_PURE, WR)                                                               \
+    X(OP, R, 64, (RD) | UF_PURE, WR) X(OP, M, 32, RD, WR) X(OP, M, 64, RD, WR)
+/* With flags (and a twin without) ... */
+#define FAM_BMI_FLAGS(X)                                                                           \
+    FAM_BMI_OP(X, ANDN, 0, UF_ALL)                                                                 \
+    FAM_BMI_OP(X, BEXTR, 0, UF_ALL) FAM_BMI_OP(X, BLSI, 0, UF_ALL)                                 \
+    FAM_BMI_OP(X, BLSMSK, 0, UF_ALL) FAM_BMI_OP(X, BLSR, 0, UF_ALL) FAM_BMI_OP(X, BZHI, 0, UF_ALL)
+/* ... without, ... */
+#define FAM_BMI_PLAIN(X)                                                                           \
+    FAM_BMI_OP(X, MULX, 0, 0)                                                                      \
+    FAM_BMI_OP(X, PDEP, 0, 0) FAM_BMI_OP(X, PEXT, 0, 0) FAM_BMI_OP(X, RORX, 0, 0)                  \
+    FAM_BMI_OP(X, SARX, 0, 0) FAM_BMI_OP(X, SHLX, 0, 0) FAM_BMI_OP(X, SHRX, 0, 0)
+/* ... and with one flag for a carry. */
+#define FAM_ADX(X) FAM_BMI_OP(X, ADCX, UF_C, UF_C) FAM_BMI_OP(X, ADOX, UF_O, UF_O)
+
 /* Exchanges; L: memory under LOCK (XCHG with memory always is). */
 #define FAM_XCHG(X)                                                                                \
     FAM_SIZES4(X, XCHG, R, UF_PURE, 0)                                                             \

@@ -77,11 +77,13 @@ enum {
     CR4_OSFXSR = 1 << 9,
     CR4_OSXMMEXCPT = 1 << 10,
     CR4_UMIP = 1 << 11,
+    CR4_LA57 = 1 << 12,
     CR4_FSGSBASE = 1 << 16,
     CR4_PCIDE = 1 << 17,
     CR4_OSXSAVE = 1 << 18,
     CR4_SMEP = 1 << 20,
     CR4_SMAP = 1 << 21,
+    CR4_PKE = 1 << 22,
 };
 enum { EFER_SCE = 1 << 0, EFER_LME = 1 << 8, EFER_LMA = 1 << 10, EFER_NXE = 1 << 11 };
 
@@ -239,6 +241,7 @@ struct vcpu {
     u64 cr0, cr2, cr3, cr4, cr8, efer;
     u64 dr[4], dr6, dr7;
     u64 xcr0;
+    u32 pkru; /* the MMU has a copy: set it by vcpu_set_pkru() */
     /* CR0.NE = 0 and an x87 fault is pending: raise FERR# (IRQ 13). May escape; called once for each time that the fault
      * becomes pending. NULL: nothing is connected. */
     void (*ferr)(struct vcpu *v);
@@ -329,6 +332,18 @@ static inline bool vcpu_is_v86(const struct vcpu *v)
 static inline bool vcpu_is_code64(const struct vcpu *v)
 {
     return (v->efer & EFER_LMA) && v->seg[SEG_CS].l;
+}
+
+/* Does a name a place in the present mode (48 or 57 bits)? */
+static inline bool vcpu_is_canonical(const struct vcpu *v, gla_t a)
+{
+    return mmu_is_canonical(&v->mmu, a);
+}
+
+static inline void vcpu_set_pkru(struct vcpu *v, u32 pkru)
+{
+    v->pkru = pkru;
+    mmu_set_pkru(&v->mmu, pkru);
 }
 
 /* Arithmetic flags between their two forms. */

@@ -28,7 +28,7 @@ static void walk_or_fault(struct mmu *m, unsigned set, gla_t a, enum mmu_access 
     u32 error;
     int r;
 
-    if (m->lma && !gla_is_canonical(a))
+    if (m->lma && !mmu_is_canonical(m, a))
         m->escape(m->owner, MMU_ESCAPE_NONCANONICAL);
     r = mmu_walk(m, a, w, &error);
     if (!r)
@@ -272,7 +272,7 @@ void mmu_probe_any(struct mmu *m, unsigned set, gla_t a, unsigned size, enum mmu
 {
     unsigned first = (unsigned)MIN(size, 0x1000 - (a & 0xfff));
 
-    if (first < size && m->lma && !gla_is_canonical(a + size - 1))
+    if (first < size && m->lma && !mmu_is_canonical(m, a + size - 1))
         m->escape(m->owner, MMU_ESCAPE_NONCANONICAL);
     probe_in_page(m, set, a, first, access);
     if (first < size)

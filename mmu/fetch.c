@@ -32,7 +32,7 @@ struct mmu_code mmu_fetch(struct mmu *m, gla_t a, bool *first)
         code.host = e->host ? e->host + (a & 0xfff) : NULL;
         return code;
     }
-    if (m->lma && !gla_is_canonical(a))
+    if (m->lma && !mmu_is_canonical(m, a))
         m->escape(m->owner, MMU_ESCAPE_NONCANONICAL);
     r = mmu_walk(m, a, &w, &error);
     if (!r)
@@ -79,7 +79,7 @@ int mmu_translate_debug(struct mmu *m, gla_t a, gpa_t *gpa)
     struct walk w;
     u32 error;
 
-    if ((m->lma && !gla_is_canonical(a)) || (m->dir && (m->dir->order || m->dir->precise_mmu)))
+    if ((m->lma && !mmu_is_canonical(m, a)) || (m->dir && (m->dir->order || m->dir->precise_mmu)))
         return -EFAULT;
     if (mmu_walk(m, a, &w, &error))
         return -EFAULT;

@@ -18,14 +18,23 @@
 
 #define MMU_PEEKED_MAX 64
 
-/* The cold part of a TLB entry: its chain of entries for the same guest page, and the leaf slot it came from. */
+/* The cold part of a TLB entry: its chain of entries for the same guest page, and the leaf slot it came from. A user page under
+ * protection keys is in the list of its key besides, and remembers what the page itself allows: the tags are that, less what PKRU
+ * denies at present. */
 struct tlb_origin {
-    u64 slot;       /* gpa of the leaf page-table slot; 0: none (no paging) */
-    u16 next, prev; /* index + 1 of neighbours in the chain */
+    u64 slot;               /* gpa of the leaf page-table slot; 0: none (no paging) */
+    u64 page;               /* linear address */
+    u16 next, prev;         /* index + 1 of neighbours in the chain */
+    u16 key_next, key_prev; /* and in the list of the key */
+    u8 key;                 /* MMU_NO_KEY: in none */
+    bool may_read, may_write;
     bool used;
     bool stays; /* an ordinary flush (mmu_flush_nonglobal, another CR3) leaves it */
     u8 listed;  /* bit 0, 1: in mmu_private.filled[set][0], [1] */
 };
+
+#define MMU_KEYS 16
+#define MMU_NO_KEY 0xff
 
 struct exec_entry {
     u64 tag; /* linear page | 1 if valid */
@@ -62,6 +71,7 @@ struct mmu_owed {
 struct mmu_private {
     struct tlb_origin origin[MMU_ENTRIES];
     u16 chain[MMU_CHAINS]; /* by guest page: index + 1 of the first */
+    u16 keyed[MMU_KEYS];   /* by protection key */
     /* Entries of each set that were filled since it was last empty: what a flush has to look at. */
     /* [0]: of those that an ordinary flush leaves, [1]: of the others; an entry that was both may be in both. */
     u16 filled[MMU_INDEXES][2][MMU_TLB_SIZE];
@@ -94,6 +104,7 @@ struct walk {
     u64 slot;  /* leaf slot's gpa; 0 without paging */
     u64 page_size;
     bool user, writable, nx, global, dirty;
+    u8 key; /* protection key; MMU_NO_KEY: none applies */
     unsigned n;
     struct mmu_owed step[WALK_LEVELS];    /* slots passed; bits: 0x20 if A is clear */
     struct mmu_table *table[WALK_LEVELS]; /* the pages of those slots, if they are traced */
@@ -105,6 +116,8 @@ int mmu_walk(struct mmu *m, gla_t a, struct walk *w, u32 *error);
 /* Does the walked page allow `access` from the set? Returns 0 or 1 with the #PF error code's bits. */
 int mmu_walk_permits(const struct mmu *m, const struct walk *w, unsigned set,
                      enum mmu_access access, u32 *error);
+/* What PKRU denies to accesses of the set that the page itself allows: MMU_READ, MMU_WRITE or both. */
+unsigned mmu_key_denies(const struct mmu *m, unsigned set, u8 key);
 /* Check that owed A (and D, if dirty) bits can be written: 0 or -EAGAIN (noted). */
 int mmu_owed_check(struct mmu *m, const struct walk *w, bool dirty);
 /* Write them. 0, or 1: a slot has changed under us, walk again. */

@@ -15,8 +15,10 @@ enum {
     CR4_PSE = 1 << 4,
     CR4_PAE = 1 << 5,
     CR4_PGE = 1 << 7,
+    CR4_LA57 = 1 << 12,
     CR4_SMEP = 1 << 20,
     CR4_SMAP = 1 << 21,
+    CR4_PKE = 1 << 22,
     EFER_LMA = 1 << 10,
     EFER_NXE = 1 << 11
 };
@@ -67,10 +69,10 @@ void mmu_configure(struct mmu *m, u64 cr0, u64 cr3, u64 cr4, u64 efer)
 {
     bool paging = cr0 & CR0_PG, wp = cr0 & CR0_WP, pae = cr4 & CR4_PAE, pge = cr4 & CR4_PGE,
          pse = cr4 & CR4_PSE, smep = cr4 & CR4_SMEP, smap = cr4 & CR4_SMAP, lma = efer & EFER_LMA,
-         nxe = efer & EFER_NXE;
+         nxe = efer & EFER_NXE, la57 = lma && (cr4 & CR4_LA57), pke = lma && (cr4 & CR4_PKE);
     bool changed = m->pse != (pse || pae) || m->paging != paging || m->wp != wp || m->pae != pae ||
                    (m->pge != pge && !mmu_is_precise(m)) || m->smep != smep || m->smap != smap ||
-                   m->lma != lma || m->nxe != nxe;
+                   m->lma != lma || m->nxe != nxe || m->la57 != la57 || m->pke != pke;
     u64 old = m->cr3;
     bool moved = old != cr3;
 
@@ -83,6 +85,8 @@ void mmu_configure(struct mmu *m, u64 cr0, u64 cr3, u64 cr4, u64 efer)
     m->smap = smap;
     m->lma = lma;
     m->nxe = nxe;
+    m->la57 = la57;
+    m->pke = pke;
     m->cr3 = cr3;
     if (!m->priv)
         return;

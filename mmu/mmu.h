@@ -64,10 +64,11 @@ struct mmu {
     struct io_space *io;
     u8 index;     /* enum mmu_index of `tlb` */
     bool careful; /* this instruction runs alone: effects on traced memory allowed */
-    bool paging, pae, lma, wp, nxe, smep, smap, pge, pse;
+    bool paging, pae, lma, wp, nxe, smep, smap, pge, pse, la57, pke;
     bool
         huge; /* there are 1 GiB pages; set by mmu_create(), cleared by the owner if the model has none */
     u64 cr3;
+    u32 pkru; /* two bits for each protection key: AD, WD */
 
     /* The fault an escape reports; a missing right is noted in the participant. */
     u64 fault_gla;
@@ -105,6 +106,12 @@ struct mmu {
         [2]; /* of supervisor and user code: bumped when what is mapped, or may be entered, may have changed */
     u64 stat_walks, stat_slow, stat_flushes;
 };
+
+/* Does a name a place, with as many bits as linear addresses have in this mode? */
+static inline bool mmu_is_canonical(const struct mmu *m, gla_t a)
+{
+    return m->la57 ? (u64)((i64)(a << 7) >> 7) == a : gla_is_canonical(a);
+}
 
 /* The generation that counts for code of the present privilege. */
 static inline u64 mmu_generation(const struct mmu *m)
@@ -188,7 +195,7 @@ static inline void mmu_check_alignment(struct mmu *m, gla_t a, unsigned size, un
                                        const void *where)
 {
     if (likely(!m->align_check || !(a & (align - 1))) ||
-        (m->lma && !(gla_is_canonical(a) && gla_is_canonical(a + size - 1))))
+        (m->lma && !(mmu_is_canonical(m, a) && mmu_is_canonical(m, a + size - 1))))
         return;
     m->where = where;
     m->escape(m->owner, MMU_ESCAPE_ALIGN);
@@ -265,6 +272,8 @@ int mmu_translate_debug(struct mmu *m, gla_t a, gpa_t *gpa);
 void mmu_configure(struct mmu *m, u64 cr0, u64 cr3, u64 cr4, u64 efer);
 /* User/supervisor and EFLAGS.AC (SMAP) changed. Cheap. */
 void mmu_set_privilege(struct mmu *m, bool user, bool ac);
+/* PKRU is written: rights of user pages change by their keys, nothing is dropped. vCPU's thread. */
+void mmu_set_pkru(struct mmu *m, u32 pkru);
 /* Flush on the guest's order: everything (global too), all non-global, or one page. Nothing is done where page tables are
  * traced: what is there follows from the tables as they are. Owner. */
 void mmu_flush_all(struct mmu *m);

@@ -2,6 +2,10 @@
 /*
  * The soft TLB: direct-mapped by linear page, one set for each privilege, entries chained by guest page so that a lost
  * right clears every alias. A flush clears only sets that were used. See mmu.h.
+ *
+ * Protection keys: an entry keeps what its page allows beside the tags, which are what page and PKRU allow together, and is in a list
+ * of its key. So writing PKRU sets the tags of those entries anew whose key's bits changed, and nothing is walked again; who looks
+ * up, translated code too, sees tags as ever.
  */
 #include <stdlib.h>
 
@@ -19,9 +23,36 @@ void mmu_tlb_clear(struct mmu *m)
             m->sets[set][i].rtag = m->sets[set][i].wtag = NO_TAG(i);
 }
 
+static void unlink_key(struct mmu_private *pr, struct tlb_origin *o)
+{
+    if (o->key == MMU_NO_KEY)
+        return;
+    if (o->key_prev)
+        pr->origin[o->key_prev - 1].key_next = o->key_next;
+    else
+        pr->keyed[o->key] = o->key_next;
+    if (o->key_next)
+        pr->origin[o->key_next - 1].key_prev = o->key_prev;
+}
+
+static void link_key(struct mmu_private *pr, unsigned k)
+{
+    struct tlb_origin *o = &pr->origin[k];
+
+    if (o->key == MMU_NO_KEY)
+        return;
+    o->key_prev = 0;
+    o->key_next = pr->keyed[o->key];
+    if (o->key_next)
+        pr->origin[o->key_next - 1].key_prev = (u16)(k + 1);
+    pr->keyed[o->key] = (u16)(k + 1);
+}
+
 static void unlink_entry(struct mmu_private *pr, unsigned k, u64 gpa)
 {
     struct tlb_origin *o = &pr->origin[k];
+
+    unlink_key(pr, o);
 
     if (o->prev)
         pr->origin[o->prev - 1].next = o->next;
@@ -59,6 +90,33 @@ void mmu_tlb_note_size(struct mmu *m, gla_t a, const struct walk *w)
         m->priv->large[region_of(a) / 64] |= BIT(region_of(a) % 64);
 }
 
+/* The tags of entry k: what its page allows, less what its key is denied. */
+static void set_tags(struct mmu *m, unsigned k)
+{
+    const struct tlb_origin *o = &m->priv->origin[k];
+    unsigned set = k / MMU_TLB_SIZE, i = k % MMU_TLB_SIZE, denied = mmu_key_denies(m, set, o->key);
+    struct tlb_entry *e = &m->sets[set][i];
+
+    e->rtag = o->may_read && !(denied & MMU_READ) ? o->page : NO_TAG(i);
+    e->wtag = o->may_write && !(denied & MMU_WRITE) ? o->page : NO_TAG(i);
+}
+
+void mmu_set_pkru(struct mmu *m, u32 pkru)
+{
+    u32 changed = pkru ^ m->pkru;
+
+    m->pkru = pkru;
+    if (!m->pke || !changed || !m->priv)
+        return;
+    m->lost = true;
+    for (unsigned key = 0; key < MMU_KEYS; key++) {
+        if (!(changed >> 2 * key & 3))
+            continue;
+        for (u16 k = m->priv->keyed[key]; k; k = m->priv->origin[k - 1].key_next)
+            set_tags(m, k - 1u);
+    }
+}
+
 void mmu_tlb_install(struct mmu *m, unsigned set, gla_t a, const struct walk *w, u8 *host,
                      bool read, bool write)
 {
@@ -72,13 +130,21 @@ void mmu_tlb_install(struct mmu *m, unsigned set, gla_t a, const struct walk *w,
 
     if (o->used)
         unlink_entry(pr, k, e->gpa);
-    e->rtag = read ? page : NO_TAG(i);
-    e->wtag = write ? page : NO_TAG(i);
     e->addend = (uintptr_t)host - (uintptr_t)a;
     e->gpa = gpa;
     if (!(o->listed & 1u << goes))
         pr->filled[set][goes][pr->n_filled[set][goes]++] = (u16)i;
-    *o = (struct tlb_origin){w->slot, *head, 0, true, !goes, (u8)(o->listed | 1u << goes)};
+    *o = (struct tlb_origin){.slot = w->slot,
+                             .page = page,
+                             .next = *head,
+                             .key = w->key,
+                             .may_read = read,
+                             .may_write = write,
+                             .used = true,
+                             .stays = !goes,
+                             .listed = (u8)(o->listed | 1u << goes)};
+    link_key(pr, k);
+    set_tags(m, k);
     if (*head)
         pr->origin[*head - 1].prev = (u16)(k + 1);
     *head = (u16)(k + 1);
@@ -228,9 +294,9 @@ static void flush_entry(struct mmu *m, u64 page)
 {
     m->lost = true;
     for (unsigned set = 0; set < MMU_INDEXES; set++) {
-        struct tlb_entry *e = &m->sets[set][page % MMU_TLB_SIZE];
+        const struct tlb_origin *o = &m->priv->origin[set * MMU_TLB_SIZE + page % MMU_TLB_SIZE];
 
-        if (e->rtag == page << 12 || e->wtag == page << 12)
+        if (o->used && o->page == page << 12) /* its tags may be denied at present */
             mmu_tlb_drop_entry(m, set, page % MMU_TLB_SIZE);
     }
     for (unsigned user = 0; user < 2; user++) {
@@ -277,6 +343,7 @@ void mmu_drop(struct mmu *m, u64 gfn, unsigned what)
             if (e->gpa >> 12 != gfn)
                 continue;
             e->wtag = NO_TAG(i);
+            pr->origin[k - 1].may_write = false;
             if (what & DROP_READ)
                 mmu_tlb_drop_entry(m, set, i);
         }

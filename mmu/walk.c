@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The page walk: 32-bit (4K, 4M with PSE), PAE and 4-level paging, Intel SDM vol. 3 §4.3 to §4.7. The walk itself has
+ * The page walk: 32-bit (4K, 4M with PSE), PAE, 4-level and 5-level paging, Intel SDM vol. 3 §4.3 to §4.7. The walk itself has
  * no effect. Accessed and dirty bits are written afterwards by whoever commits the access (mmu_owed_write), with a
  * compare-and-exchange against what was read, since other processors may write the slot meanwhile.
  *
@@ -84,6 +84,7 @@ static void leaf(struct mmu *m, struct walk *w, u64 value, gla_t a, u64 base)
 {
     w->global = m->pge && (value & PTE_G);
     w->dirty = value & PTE_D;
+    w->key = m->pke && w->user ? value >> 59 & 15 : MMU_NO_KEY;
     w->gpa = base | (a & (w->page_size - 1));
 }
 
@@ -161,11 +162,17 @@ static int walk_pae(struct mmu *m, gla_t a, struct walk *w, u32 *error)
 
 static int walk64(struct mmu *m, gla_t a, struct walk *w, u32 *error)
 {
-    u64 v;
+    u64 v = m->cr3;
     int r;
 
+    if (m->la57) {
+        w->page_size = 1ull << 48;
+        r = step(m, w, (v & PTE_ADDRESS) + (a >> 48 & 511) * 8, 8, false, PTE_PS, &v, error);
+        if (r)
+            return r;
+    }
     w->page_size = 1ull << 39;
-    r = step(m, w, (m->cr3 & PTE_ADDRESS) + (a >> 39 & 511) * 8, 8, false, PTE_PS, &v, error);
+    r = step(m, w, (v & PTE_ADDRESS) + (a >> 39 & 511) * 8, 8, false, PTE_PS, &v, error);
     if (r)
         return r;
     w->page_size = 1ull << 30;
@@ -205,6 +212,7 @@ int mmu_walk(struct mmu *m, gla_t a, struct walk *w, u32 *error)
         w->gpa = a & 0xffffffff;
         w->page_size = 4096;
         w->dirty = true;
+        w->key = MMU_NO_KEY;
         return 0;
     }
     m->stat_walks++;
@@ -214,6 +222,16 @@ int mmu_walk(struct mmu *m, gla_t a, struct walk *w, u32 *error)
     if (!r && mmu_is_precise(m))
         remember_slots(m, a, w);
     return r;
+}
+
+/* SDM vol. 3 §4.6.2: WD holds for supervisors only where CR0.WP does. */
+unsigned mmu_key_denies(const struct mmu *m, unsigned set, u8 key)
+{
+    u32 bits = key == MMU_NO_KEY ? 0 : m->pkru >> 2 * key & 3;
+
+    if (bits & 1)
+        return MMU_READ | MMU_WRITE;
+    return (bits & 2) && (set == MMU_USER || m->wp) ? MMU_WRITE : 0;
 }
 
 int mmu_walk_permits(const struct mmu *m, const struct walk *w, unsigned set,
@@ -233,10 +251,12 @@ int mmu_walk_permits(const struct mmu *m, const struct walk *w, unsigned set,
         ok = w->writable || !m->wp;
     if ((access & MMU_EXEC) && w->nx)
         ok = false;
-    if (ok)
-        return 0;
+    if (!(access & MMU_EXEC) && (mmu_key_denies(m, set, w->key) & access)) {
+        *error = 0x21; /* P, PK: whether the page itself allows it or not */
+        return 1;
+    }
     *error = 1;
-    return 1;
+    return !ok;
 }
 
 int mmu_owed_check(struct mmu *m, const struct walk *w, bool dirty)

@@ -208,9 +208,9 @@ static void set_env(struct machine *m)
 
 static int create_vcpus(struct machine *m)
 {
-    const struct cpu_model *model = cpu_model_find(m->o->cpu ? m->o->cpu : CPU_MODEL_DEFAULT);
+    const struct cpu_model *model = &m->o->model;
 
-    CHECK(model);
+    CHECK(cpu_has(model, FEAT_BASE));
     for (unsigned i = 0; i < m->n_vcpus; i++) {
         struct vcpu *v = m->vcpu[i] = memory_map_lazy(sizeof(*v));
 

@@ -13,7 +13,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-#include "cpu/cpuid.h"
+#include "cpu/features.h"
 #include "src/host/host.h"
 #include "src/options_table.h"
 
@@ -344,6 +344,22 @@ static void print_rows(FILE *to, const char *title, unsigned first, unsigned las
     }
 }
 
+/* Those that can be switched, in lines of at most 78 columns. */
+static void print_features(FILE *to)
+{
+    int column = 78;
+
+    fprintf(to, "\nProcessor features:");
+    for (unsigned f = 0; f < FEAT_COUNT; f++) {
+        if (!cpu_feature_is_switchable(f))
+            continue;
+        if (column + 1 + (int)strlen(cpu_feature_name(f)) > 78)
+            column = fprintf(to, "\n ") - 1;
+        column += fprintf(to, " %s", cpu_feature_name(f));
+    }
+    fprintf(to, "\n");
+}
+
 void options_print_help(FILE *to)
 {
     fprintf(to, "Usage: x86sim -kernel FILE [-initrd FILE] [-append TEXT] [OPTION]...\n"
@@ -357,6 +373,7 @@ void options_print_help(FILE *to)
     fprintf(to, "\nProcessor models:\n");
     for (unsigned i = 0; cpu_model_at(i); i++)
         fprintf(to, "  %-26s %s\n", cpu_model_at(i)->name, cpu_model_at(i)->summary);
+    print_features(to);
     fprintf(to, "\nOne or two dashes; a value is the next word or follows '='. In the terminal\n"
                 "ctrl-a h lists keys, ctrl-a x leaves. More: man x86sim.\n");
 }

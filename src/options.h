@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "bt/bt.h"
+#include "cpu/features.h"
 #include "src/base/types.h"
 #include "trace/directory.h"
 
@@ -49,7 +50,9 @@ struct opt_image {
 
 struct options {
     /* The machine. All of it is in the log. Strings are owned by the structure, null: not given. */
-    char *kernel, *initrd, *append, *cpu;
+    char *kernel, *initrd, *append;
+    char *cpu;              /* as it was given: MODEL,+feature,-feature */
+    struct cpu_model model; /* what that means; of a replay: what it meant when it was recorded */
     bool demo;
     bool no_reboot; /* a guest that resets ends the run */
     u64 ram;        /* bytes, a multiple of 4 KiB */

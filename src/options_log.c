@@ -4,8 +4,8 @@
  * needs. What depends on the host is in its resolved form: the clock's start as seconds, files as
  * absolute paths with size and digest. Keys are options' names where there is one.
  *
- *     x86sim=0.1.0 ram=536870912 smp=4 cpu=x86-64-v2 sched=parallel clock=host rtc=1767225600
- * seed=0 images=2 image.0.path=/boot/vmlinuz image.0.size=... image.0.digest=<16 hex digits>
+ *     x86sim=0.1.0 ram=536870912 smp=4 cpu=x86-64-v2 cpu-features=fpu,de,... sched=parallel clock=host
+ * rtc=1767225600 seed=0 images=2 image.0.path=/boot/vmlinuz image.0.size=... image.0.digest=<16 hex digits>
  * append=...
  *
  * The reader takes nothing for granted: a missing key, an impossible value or a number out of range
@@ -60,13 +60,16 @@ static void add_images(struct list *l, const struct options *o)
 int options_to_log(const struct options *o, char ***list, unsigned *count)
 {
     struct list l = {.item = calloc(LIST_MAX, sizeof(char *))};
+    char features[1024];
 
     if (!l.item)
         return -ENOMEM;
+    l.failed = cpu_model_format_features(&o->model, features, sizeof(features)) != 0;
     add(&l, "x86sim=%s", X86SIM_VERSION);
     add(&l, "ram=%" PRIu64, o->ram);
     add(&l, "smp=%u", o->smp);
     add(&l, "cpu=%s", o->cpu ? o->cpu : "");
+    add(&l, "cpu-features=%s", features);
     if (o->sched == OPT_SCHED_SERIAL)
         add(&l, "sched=serial:%" PRIu64, o->quantum);
     else
@@ -222,6 +225,19 @@ static int read_ram(struct source *s, struct options *o)
     return 0;
 }
 
+/* The processor by its features: what its model means may be another thing by now. */
+static int read_features(struct source *s, struct options *o)
+{
+    const char *value = need(s, "cpu-features");
+    char why[256];
+
+    if (!value)
+        return -EINVAL;
+    if (cpu_model_set_features(&o->model, value, why, sizeof(why)))
+        return bad(s, "cpu-features: %s", why);
+    return 0;
+}
+
 /* How it was recorded, and how it is replayed unless the command line says otherwise. */
 static int read_sched(struct source *s, struct options *o)
 {
@@ -248,6 +264,8 @@ int options_from_log(struct options *o, options_getter *get, const void *ctx, ch
         error = need_option(&s, "smp", o, opt_read_smp);
     if (!error)
         error = need_option(&s, "cpu", o, opt_read_cpu);
+    if (!error)
+        error = read_features(&s, o);
     if (!error)
         error = read_sched(&s, o);
     if (!error)

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 #include "cpu/block.h"
-#include "cpu/cpuid.h"
+#include "cpu/features.h"
 #include "src/host/host.h"
 
 static const char *const kind_names[TRACE_KINDS] = {
@@ -169,22 +169,16 @@ int opt_read_smp(struct options *o, const char *value, char *err, size_t err_siz
 
 int opt_read_cpu(struct options *o, const char *value, char *err, size_t err_size)
 {
-    char names[128] = "";
-    const struct cpu_model *m;
-    size_t n = 0;
+    int error = cpu_model_parse(&o->model, value, err, err_size);
 
-    if (cpu_model_find(value))
-        return opt_set_string(&o->cpu, value, err, err_size);
-    for (unsigned i = 0; (m = cpu_model_at(i)) && n < sizeof(names); i++)
-        n += (size_t)snprintf(names + n, sizeof(names) - n, "%s%s", i ? ", " : "", m->name);
-    return wrong(err, err_size, "unknown model '%s'; there are: %s", value, names);
+    return error ? error : opt_set_string(&o->cpu, value, err, err_size);
 }
 
 static int read_cpu(struct options *o, const char *value, char *err, size_t err_size)
 {
     if (strcmp(value, "help"))
         return opt_read_cpu(o, value, err, err_size);
-    o->help = true; /* the models are part of it */
+    o->help = true; /* the models and features are part of it */
     return 0;
 }
 
@@ -589,7 +583,7 @@ const struct opt_row opt_table[OPT_COUNT] = {
     [OPT_APPEND] = {"append", NULL, "TEXT", true, "the kernel's command line", read_append},
     [OPT_M] = {"m", NULL, "SIZE", true, "memory in MiB or as 2G; 1M to 64G (512M)", opt_read_ram},
     [OPT_SMP] = {"smp", NULL, "N", true, "processors, 1 to 64 (1)", opt_read_smp},
-    [OPT_CPU] = {"cpu", NULL, "MODEL", true, "the model, see below (" CPU_MODEL_DEFAULT ")", read_cpu},
+    [OPT_CPU] = {"cpu", NULL, "MODEL,...", true, "the model,+feature,-feature; see below (" CPU_MODEL_DEFAULT ")", read_cpu},
     [OPT_RTC] = {"rtc", NULL, "base=WHEN", true, "the clock at the start: utc, or a date and time", read_rtc},
     [OPT_SEED] = {"seed", NULL, "N", true, "entropy is computed from N instead of the host's", read_seed},
     [OPT_NO_REBOOT] = {"no-reboot", NULL, NULL, true, "a reset by the guest ends the run", read_no_reboot},

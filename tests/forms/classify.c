@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * See forms.h. The rules come from the CPU model x86-64-v2 (cpu/cpuid.c) and the manual: an
- * extension that it does not announce is #UD; encodings that older CPUs execute as something else
- * (TZCNT as BSF, LZCNT as BSR, the hint space as NOP) are compared only where the host, which may
- * announce them, does the same.
+ * See forms.h. The rules come from the CPU model max (cpu/features.def) and the manual: an
+ * extension that it does not announce is #UD; the hint space, which older CPUs execute as NOP, is
+ * compared only where the host, which may announce more of it, does the same.
  */
 #include <Zydis/Zydis.h>
 #include <cpuid.h>
@@ -13,20 +12,29 @@
 
 static bool is_announced(const ZydisDecodedInstruction *z)
 {
-    if (z->encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY)
+    if (z->encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY &&
+        z->encoding != ZYDIS_INSTRUCTION_ENCODING_VEX)
         return false;
     switch (z->meta.isa_ext) {
     case ZYDIS_ISA_EXT_BASE:
         return z->meta.isa_set != ZYDIS_ISA_SET_AMD || z->mnemonic == ZYDIS_MNEMONIC_SYSCALL ||
                z->mnemonic == ZYDIS_MNEMONIC_SYSRET;
+    case ZYDIS_ISA_EXT_ADOX_ADCX:
     case ZYDIS_ISA_EXT_AMD3DNOW_PREFETCH:
+    case ZYDIS_ISA_EXT_BMI1:
+    case ZYDIS_ISA_EXT_BMI2:
     case ZYDIS_ISA_EXT_CLFSH:
+    case ZYDIS_ISA_EXT_CLFLUSHOPT:
+    case ZYDIS_ISA_EXT_CLWB:
     case ZYDIS_ISA_EXT_INVPCID:
     case ZYDIS_ISA_EXT_LONGMODE:
+    case ZYDIS_ISA_EXT_LZCNT:
     case ZYDIS_ISA_EXT_MMX:
     case ZYDIS_ISA_EXT_MOVBE:
     case ZYDIS_ISA_EXT_PAUSE:
     case ZYDIS_ISA_EXT_PREFETCHWT1:
+    case ZYDIS_ISA_EXT_PKU:
+    case ZYDIS_ISA_EXT_RDPID:
     case ZYDIS_ISA_EXT_RDRAND:
     case ZYDIS_ISA_EXT_RDSEED:
     case ZYDIS_ISA_EXT_RDTSCP:
@@ -43,13 +51,12 @@ static bool is_announced(const ZydisDecodedInstruction *z)
     }
 }
 
-/* Executed by CPUs that do not have them, as something else: BSF, BSR, NOP. */
+/* Executed by CPUs that do not have them, as NOP. */
 static bool is_older(const ZydisDecodedInstruction *z)
 {
     if (z->encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY || z->opcode_map != ZYDIS_OPCODE_MAP_0F)
         return false;
-    return z->mnemonic == ZYDIS_MNEMONIC_TZCNT || z->mnemonic == ZYDIS_MNEMONIC_LZCNT ||
-           (z->opcode >= 0x18 && z->opcode <= 0x1f);
+    return z->opcode >= 0x18 && z->opcode <= 0x1f;
 }
 
 /* Leaves the process, or shows what only this machine has: descriptors, time, identity. */
@@ -93,6 +100,9 @@ static enum form_expect asks_host(const ZydisDecodedInstruction *z)
     case ZYDIS_MNEMONIC_CPUID:
     case ZYDIS_MNEMONIC_RDTSC:
     case ZYDIS_MNEMONIC_RDTSCP:
+    case ZYDIS_MNEMONIC_RDPID:
+    case ZYDIS_MNEMONIC_RDPKRU:
+    case ZYDIS_MNEMONIC_WRPKRU:
     case ZYDIS_MNEMONIC_RDPMC:
     case ZYDIS_MNEMONIC_RDRAND:
     case ZYDIS_MNEMONIC_RDSEED:
@@ -267,7 +277,7 @@ static bool is_dangerous(const u8 *b)
     return b[i] == 0x0f && (b[i + 1] == 0x05 || b[i + 1] == 0x34 || b[i + 1] <= 0x01);
 }
 
-/* VEX, EVEX, XOP: newer than Zydis' tables, perhaps, and announced by no model. */
+/* VEX, EVEX, XOP, and no instruction: newer than Zydis' tables, perhaps. */
 static bool is_vector(const struct form_case *c)
 {
     static const u8 escapes[] = {0xc4, 0xc5, 0x62, 0x8f};

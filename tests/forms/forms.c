@@ -37,7 +37,8 @@ struct progress {
 };
 
 static struct progress *progress;
-static u64 seed, features;
+static u64 seed;
+static cpu_features_t features;
 static unsigned reported[ZYDIS_MNEMONIC_MAX_VALUE + 1];
 
 /* --- Comparing -------------------------------------------------------------------------------- */
@@ -230,7 +231,11 @@ int main(int argc, char **argv)
     pid_t child;
 
     seed = args_number(argc, argv, "--seed", 1);
-    features = cpu_model_find("x86-64-v2")->features & flat_host_features();
+    /* Without what the host lacks, but for instructions that it is never asked about (form_classify()). */
+    features = cpu_model_find("max")->features &
+               (flat_host_features() | cpu_feature_bit(FEAT_PKU) | cpu_feature_bit(FEAT_RDPID) |
+                cpu_feature_bit(FEAT_RDRAND) | cpu_feature_bit(FEAT_RDSEED) |
+                cpu_feature_bit(FEAT_RDTSCP) | cpu_feature_bit(FEAT_XSAVE));
     progress =
         mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (progress == MAP_FAILED)

@@ -55,12 +55,30 @@ static u8 *put_prefixes(u8 *at, bool code32)
     return at;
 }
 
+/* A VEX prefix, mostly of what works on general registers: map 0F38 or 0F3A, opcode Fx. */
+static void vex_bytes(struct form_case *c)
+{
+    u8 *at = c->bytes;
+
+    for (unsigned n = one_in(6) ? 1 + below(2) : 0; n; n--)
+        *at++ = (u8[]){0x67, 0x64, 0x2e, 0x66, 0xf0, 0x48}[below(6)];
+    *at++ = 0xc4;
+    *at++ = (c->code32 ? 0xc0 | below(2) << 5 : below(8) << 5) | (one_in(4) ? 3 : 2);
+    *at++ = below(16) << 3 | (one_in(12) ? 4 : 0) | below(4) | below(2) << 7;
+    *at = at[-2] & 1 ? 0xf0 : 0xf0 | (one_in(5) ? below(16) : (u8[]){2, 3, 3, 5, 6, 7}[below(6)]);
+}
+
 static void random_bytes(struct form_case *c)
 {
     static const u8 maps[] = {0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 3, 3};
     unsigned map = maps[below(ARRAY_SIZE(maps))];
-    u8 *at = put_prefixes(c->bytes, c->code32);
+    u8 *at;
 
+    if (one_in(12)) {
+        vex_bytes(c);
+        return;
+    }
+    at = put_prefixes(c->bytes, c->code32);
     at = put_map(at, map);
     if (!map && one_in(4))
         *at = 0xd8 | below(8);
@@ -352,7 +370,7 @@ static void aim(struct form_case *c)
     ZydisDecodedInstruction z;
     u64 at = target(c->code32), other = 0;
     int base = -1, index = -1;
-    unsigned rm;
+    unsigned rm, high_base, high_index;
 
     ZydisDecoderInit(&d, c->code32 ? ZYDIS_MACHINE_MODE_LEGACY_32 : ZYDIS_MACHINE_MODE_LONG_64,
                      c->code32 ? ZYDIS_STACK_WIDTH_32 : ZYDIS_STACK_WIDTH_64);
@@ -377,18 +395,28 @@ static void aim(struct form_case *c)
         (i64)(at << 16) >> 16 != (i64)at)
         at &= 0x7fffffffffff;
     rm = z.raw.modrm.rm;
+    if (z.encoding != ZYDIS_INSTRUCTION_ENCODING_VEX &&
+        z.encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY)
+        return;
+    if (z.encoding == ZYDIS_INSTRUCTION_ENCODING_VEX) {
+        high_base = c->code32 ? 0 : !z.raw.vex.B << 3;
+        high_index = c->code32 ? 0 : !z.raw.vex.X << 3;
+    } else {
+        high_base = z.raw.rex.B << 3;
+        high_index = z.raw.rex.X << 3;
+    }
     if (rm == 4) {
-        index = z.raw.sib.index | (z.raw.rex.X << 3);
+        index = z.raw.sib.index | (int)high_index;
         if (index == 4)
             index = -1;
         if (z.raw.sib.base != 5 || z.raw.modrm.mod)
-            base = z.raw.sib.base | z.raw.rex.B << 3;
+            base = z.raw.sib.base | (int)high_base;
         if (index >= 0)
             other = c->s.gpr[index] << z.raw.sib.scale;
     } else if (rm == 5 && !z.raw.modrm.mod) {
         other = c->code32 ? 0 : FORM_CODE + z.length;
     } else {
-        base = rm | z.raw.rex.B << 3;
+        base = (int)(rm | high_base);
     }
     if (base < 0) {
         u32 disp = (u32)(at - other);

@@ -100,7 +100,7 @@ static void load_state(struct vcpu *v, const struct form_state *s)
 }
 
 void form_run_guest(struct form_outcome *o, const u8 *memory, bool code32, bool repeats,
-                    u64 features)
+                    cpu_features_t features)
 {
     static int mode = -1;
     struct vcpu *v = flat_vcpu();
@@ -131,7 +131,7 @@ void form_run_guest(struct form_outcome *o, const u8 *memory, bool code32, bool 
     memcpy(o->memory + FORM_DATA_SIZE, (void *)FORM_STACK, FORM_STACK_SIZE);
 }
 
-bool form_is_undefined(const u8 *bytes, bool code32, u64 features)
+bool form_is_undefined(const u8 *bytes, bool code32, cpu_features_t features)
 {
     static struct uop u[40];
     struct insn in;

@@ -53,8 +53,8 @@ void form_fill_const(const u8 *bytes);
  * instruction, of which TF lets one iteration be executed at a time. Fills the rest of o. */
 void form_run_host(struct form_outcome *o, const u8 *memory, bool code32, bool repeats);
 void form_run_guest(struct form_outcome *o, const u8 *memory, bool code32, bool repeats,
-                    u64 features);
+                    cpu_features_t features);
 /* Is it #UD whatever the state: does lifting refuse it? */
-bool form_is_undefined(const u8 *bytes, bool code32, u64 features);
+bool form_is_undefined(const u8 *bytes, bool code32, cpu_features_t features);
 
 #endif

@@ -49,7 +49,7 @@ static void check_prefixes(const struct insn *in, enum code_mode mode, const u8 
     }
 }
 
-static void lift_block(u32 key, u64 features, const u8 *code, unsigned size)
+static void lift_block(u32 key, cpu_features_t features, const u8 *code, unsigned size)
 {
     static struct uop u[INSNS_MAX * UOPS_PER_INSN + 2];
     struct insn in;
@@ -107,9 +107,9 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
         return 0;
     for (unsigned i = 0; i < ARRAY_SIZE(keys); i++)
         lift_block(keys[i],
-                   data[0] & 1   ? ~(u64)0
+                   data[0] & 1   ? CPU_FEATURES_ALL
                    : data[0] & 2 ? 0
-                                 : (u64)data[0] * 0x0101010101010101u,
+                                 : (cpu_features_t)data[0] * 0x0101010101010101u * (BIT(32) + 1),
                    data + 1, (unsigned)MIN(size - 1, 512));
     return 0;
 }

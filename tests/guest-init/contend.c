@@ -5,7 +5,7 @@
  *     contend [ROUNDS]      default 100; the work is proportional to it
  *
  * Runs one kind of contention after the other ("events": memory_events in contend_memory.c,
- * kernel_events in contend_kernel.c), each with a thread pinned to every processor (at least two
+ * kernel_events in contend_kernel.c, keys in contend_keys.c), each with a thread pinned to every processor (at least two
  * threads). Each event has an invariant that any correct machine keeps (no lost locked update, no
  * forbidden reordering, no lost signal), and a racy result that may differ from run to run
  * (lost updates, retries, faults seen): a replay has to reach exactly the same ones.
@@ -105,9 +105,11 @@ int main(int argc, char **argv)
     printf("contend: %u threads on %u processors, %u rounds\n", contest.threads, contest.cpus,
            rounds);
     fflush(stdout);
-    for (unsigned i = 0; i < memory_event_count + kernel_event_count; i++) {
-        const struct event *event =
-            i < memory_event_count ? &memory_events[i] : &kernel_events[i - memory_event_count];
+    for (unsigned i = 0; i <= memory_event_count + kernel_event_count; i++) {
+        const struct event *event = i < memory_event_count ? &memory_events[i]
+                                    : i < memory_event_count + kernel_event_count
+                                        ? &kernel_events[i - memory_event_count]
+                                        : &keys_event;
         if (!only || strcmp(only, event->name) == 0)
             ok &= run_event(event, &contest, rounds, &hash);
     }

@@ -35,6 +35,7 @@ extern const struct event memory_events[];
 extern const unsigned memory_event_count;
 extern const struct event kernel_events[];
 extern const unsigned kernel_event_count;
+extern const struct event keys_event;
 
 /* Prints "contend: " and the message, and exits with status 1. */
 void give_up(const char *what) __attribute__((noreturn));

@@ -14,7 +14,8 @@
  * All registers but RSP are 0 at the start, the arithmetic flags clear, and the memory at DATA (16
  * KiB, absolute addresses) zero. The runner (runner.c) executes the case on the host and on the
  * interpreter and compares each with what is expected. Addresses are fixed (tests/lib/flat.h); a
- * jump must be relative. HOST_DIFFERS: do not run it on the host, because of what the comment says.
+ * jump must be relative. HOST_DIFFERS: do not run it on the host, because of what the comment says. NEEDS("bmi1"): the host is asked
+ * only if it has that feature (cpu/features.def); WITHOUT("abm"): the guest has it not, and the host is asked if it has not either.
  */
 /* Assembly language from here on. */
 /* clang-format off */
@@ -64,6 +65,8 @@
     .set flags_mask, 0;                                                                            \
     .set want_vector, VEC_UD;                                                                      \
     .set host_differs, 0;                                                                          \
+    .set needs, 0;                                                                                 \
+    .set without, 0;                                                                               \
     RESET(rax); RESET(rcx); RESET(rdx); RESET(rbx); RESET(rsp); RESET(rbp); RESET(rsi); RESET(rdi); \
     RESET(r8); RESET(r9); RESET(r10); RESET(r11); RESET(r12); RESET(r13); RESET(r14); RESET(r15)
 #define CASE(id) CASE_OF(id, 64)
@@ -76,6 +79,12 @@
     .set flags_mask, mask
 #define EXPECT_VECTOR(v) .set want_vector, VEC_##v
 #define HOST_DIFFERS .set host_differs, 1
+#define FEATURE_NAME(what, text)                                                                   \
+    .section .rodata;                                                                              \
+    what##_name: .asciz text;                                                                      \
+    .set what, what##_name
+#define NEEDS(feature) FEATURE_NAME(needs, feature)
+#define WITHOUT(feature) FEATURE_NAME(without, feature)
 #define BEGIN                                                                                      \
     .section .insn_code, "a";                                                                      \
     code:                                                                                          \
@@ -92,4 +101,5 @@
     .quad want_rax, want_rcx, want_rdx, want_rbx, want_rsp, want_rbp, want_rsi, want_rdi;          \
     .quad want_r8, want_r9, want_r10, want_r11, want_r12, want_r13, want_r14, want_r15;            \
     .quad registers, want_flags, flags_mask, want_vector, code_bits, host_differs;                 \
+    .quad needs, without;                                                                          \
     .section .note.GNU-stack, "", @progbits

@@ -10,6 +10,7 @@
  * run 32-bit code.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/lib/flat.h"
@@ -20,6 +21,7 @@ struct insn_case {
     const u8 *code, *end;
     u64 reg[16];
     u64 registers, flags, flags_mask, vector, bits, host_differs;
+    const char *needs, *without; /* features */
 };
 
 extern const struct insn_case __start_insn_cases[], __stop_insn_cases[];
@@ -29,6 +31,28 @@ static const char *const engine_names[] = {"host", "blocks", "steps", "translate
                                            "translated steps"};
 static const char *const reg_names[] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
                                         "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
+
+/* The bit of a feature that a case names; no name: none. A name that is none ends the program. */
+static cpu_features_t feature_of(const struct insn_case *c, const char *name)
+{
+    for (unsigned f = 1; name && f < FEAT_COUNT; f++)
+        if (!strcmp(cpu_feature_name(f), name))
+            return cpu_feature_bit(f);
+    if (name) {
+        printf("%s: '%s' is no feature\n", c->name, name);
+        exit(2);
+    }
+    return 0;
+}
+
+/* Can the host judge? */
+static bool host_fits(const struct insn_case *c)
+{
+    cpu_features_t host = flat_host_features(), needs = feature_of(c, c->needs);
+
+    return !c->host_differs && (c->bits == 64 || flat_host_has_code32()) && !(needs & ~host) &&
+           !(feature_of(c, c->without) & host);
+}
 
 static int execute(const struct insn_case *c, enum engine e, struct flat_state *s)
 {
@@ -43,7 +67,8 @@ static int execute(const struct insn_case *c, enum engine e, struct flat_state *
     if (e == HOST)
         return flat_run_host(s, code32);
     flat_translate(e == TRANSLATED || e == TRANSLATED_STEPS);
-    return flat_run_guest(s, code32, e == STEPS || e == TRANSLATED_STEPS ? 1 : 32, ~0ull);
+    return flat_run_guest(s, code32, e == STEPS || e == TRANSLATED_STEPS ? 1 : 32,
+                          CPU_FEATURES_ALL & ~feature_of(c, c->without));
 }
 
 /* Prints what is wrong; true: nothing is. */
@@ -77,20 +102,18 @@ static bool is_right(const struct insn_case *c, enum engine e)
 int main(int argc, char **argv)
 {
     unsigned passed = 0, failed = 0;
-    bool has_code32;
 
     if (!flat_create()) {
         fprintf(stderr, "insn: memory at %#llx is not free\n", FLAT_BASE);
         return 2;
     }
-    has_code32 = flat_host_has_code32();
     for (const struct insn_case *c = __start_insn_cases; c < __stop_insn_cases; c++) {
         bool right = true;
 
         if (argc > 1 && !strstr(c->name, argv[1]))
             continue;
         for (enum engine e = HOST; e < ENGINES; e++) {
-            if (e != HOST || !(c->host_differs || (c->bits == 32 && !has_code32)))
+            if (e != HOST || host_fits(c))
                 right &= is_right(c, e);
         }
         if (right)

@@ -67,7 +67,7 @@ check_basic() {
 
 # check_contend NAME CPUS: the output of x86sim.work=contend.
 contend_events="racy mutex spin share atomic order copy code futex mmap protect signals timers pipes
-    membarrier forks migrate eventfd"
+    membarrier forks migrate eventfd keys"
 check_contend() {
     check_start "$1" "$2"
     for event in $contend_events; do

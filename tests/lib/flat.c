@@ -8,6 +8,7 @@
 #include "tests/lib/flat.h"
 
 #include <cpuid.h>
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -119,17 +120,30 @@ bool flat_host_has_code32(void)
     return flat_run_host(&s, true) == VEC_UD && s.rip == FLAT_CODE + 2;
 }
 
-u64 flat_host_features(void)
+cpu_features_t flat_host_features(void)
 {
-    u64 features = ~(u64)0;
-    u32 a, b, c, d;
+    static const struct {
+        u32 leaf, sub;
+        u8 reg, bit, feature;
+    } rows[] = {
+#define ANY 0
+#define REG_EAX 0
+#define REG_EBX 1
+#define REG_ECX 2
+#define REG_EDX 3
+#define FEATURE(name, text, other, leaf, sub, reg, bit, since, needs)                              \
+    {leaf, sub, REG_##reg, bit, FEAT_##name},
+#include "cpu/features.def"
+    };
+    cpu_features_t features = cpu_feature_bit(FEAT_BASE);
 
-    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_MOVBE))
-        features &= ~BIT(FEAT_MOVBE);
-    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & bit_BMI))
-        features &= ~BIT(FEAT_BMI1);
-    if (!__get_cpuid(0x80000001, &a, &b, &c, &d) || !(c & 1 << 5))
-        features &= ~BIT(FEAT_ABM);
+    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+        u32 r[4] = {0};
+
+        if (__get_cpuid_count(rows[i].leaf, rows[i].sub, &r[0], &r[1], &r[2], &r[3]) &&
+            (r[rows[i].reg] >> rows[i].bit & 1))
+            features |= cpu_feature_bit(rows[i].feature);
+    }
     return features;
 }
 
@@ -139,6 +153,7 @@ u64 flat_host_features(void)
 static struct vcpu *vcpu;
 static struct physmem memory;
 static struct io_space io;
+static struct cpu_model model; /* for what is no instruction: the width of addresses */
 static const struct bt_options translator = {.size = 1 << 20};
 
 static __attribute__((noreturn)) void escape(void *owner, enum mmu_escape why)
@@ -176,6 +191,9 @@ bool flat_create(void)
     if (!vcpu)
         return false;
     memset(vcpu, 0, sizeof(*vcpu));
+    model = *cpu_model_find("max");
+    model.features &= flat_host_features();
+    vcpu->model = &model;
     vcpu->mmu.escape = escape;
     vcpu->mmu.locate = locate;
     vcpu->mmu.owner = vcpu;
@@ -225,8 +243,14 @@ static union {
     u8 room[sizeof(struct block) + BLOCK_UOPS_MAX * sizeof(struct uop)];
 } block;
 
+static void raise_too_long(struct vcpu *v, const struct uop *u)
+{
+    (void)u;
+    vcpu_raise_err(v, VEC_GP, 0);
+}
+
 /* Lift a block at rip; code is read as it is now. */
-static void build(struct vcpu *v, unsigned max_insns, u64 features)
+static void build(struct vcpu *v, unsigned max_insns, cpu_features_t features)
 {
     struct insn in;
     struct lift_state l = {.in = &in, .key = v->key, .features = features, .out = block.b.u};
@@ -241,7 +265,9 @@ static void build(struct vcpu *v, unsigned max_insns, u64 features)
 
         l.rip = rip;
         l.next_rip = rip + in.len;
-        if (err)
+        if (err == -E2BIG)
+            lift_call_jump(&l, &(struct insn_row){.name = "too long"}, raise_too_long);
+        else if (err)
             lift_undefined(&l);
         else
             lift_insn(&l);
@@ -269,7 +295,7 @@ void flat_translate(bool on)
     translating = on;
 }
 
-int flat_execute(unsigned blocks, unsigned max_insns, u64 features)
+int flat_execute(unsigned blocks, unsigned max_insns, cpu_features_t features)
 {
     struct vcpu *v = vcpu;
 
@@ -292,7 +318,7 @@ int flat_execute(unsigned blocks, unsigned max_insns, u64 features)
     return v->exc.vector;
 }
 
-int flat_run_guest(struct flat_state *s, bool code32, unsigned max_insns, u64 features)
+int flat_run_guest(struct flat_state *s, bool code32, unsigned max_insns, cpu_features_t features)
 {
     struct vcpu *v = vcpu;
     int vector;

@@ -11,6 +11,7 @@
 #ifndef X86SIM_TESTS_LIB_FLAT_H
 #define X86SIM_TESTS_LIB_FLAT_H
 
+#include "cpu/features.h"
 #include "cpu/vcpu.h"
 #include "src/base/types.h"
 
@@ -36,19 +37,18 @@ bool flat_create(void);
 int flat_run_host(struct flat_state *s, bool code32);
 /* From here on flat_run_guest and flat_execute use the translator (or the interpreter again). */
 void flat_translate(bool on);
-/* Guest: blocks of at most `max_insns` instructions. features: bit per enum cpu_feature. */
-int flat_run_guest(struct flat_state *s, bool code32, unsigned max_insns, u64 features);
+/* Guest: blocks of at most `max_insns` instructions. features: what the CPU has. */
+int flat_run_guest(struct flat_state *s, bool code32, unsigned max_insns, cpu_features_t features);
 /* For other modes: the vCPU itself (flat_create first; flat_set_mode gives the state of
  * flat_run_guest). */
 struct vcpu *flat_vcpu(void);
 void flat_set_mode(bool code32);
 /* Run from rip at most `blocks` blocks of at most max_insns instructions. Returns the vector of the
  * exception that ended it, rip being the instruction's, or -1. */
-int flat_execute(unsigned blocks, unsigned max_insns, u64 features);
+int flat_execute(unsigned blocks, unsigned max_insns, cpu_features_t features);
 
-/* All features but the few that older hosts lack and that change what bytes mean (TZCNT, LZCNT,
- * MOVBE): for comparing. */
-u64 flat_host_features(void);
+/* The features that the host has: for comparing with it. */
+cpu_features_t flat_host_features(void);
 
 /* Does the host run 32-bit code? */
 bool flat_host_has_code32(void);

@@ -118,7 +118,7 @@ bool flow_machine_create(struct flow_machine *m, bool bt, bool step, const struc
     memset(m, 0, sizeof(*m));
     m->bt = bt;
     m->step = step;
-    if (!bare_create(&m->bare, 1 << 20, FLOW_CODE, "x86-64-v2"))
+    if (!bare_create(&m->bare, 1 << 20, FLOW_CODE, "max"))
         return false;
     m->v = m->bare.v;
     if (lapic_create(m->v, &m->map))

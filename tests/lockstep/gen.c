@@ -6,6 +6,7 @@
 #include "tests/lockstep/gen.h"
 
 #include "tests/lockstep/emit.h"
+#include "tests/lockstep/gen_bmi.h"
 #include "tests/lockstep/gen_x87.h"
 
 u64 gen_random(struct gen_random *r)
@@ -509,7 +510,7 @@ static void (*const kinds[])(struct gen *g) = {
     pick_lea,    pick_cond,    pick_cond,   pick_exchange, pick_cmpxchg8b,      pick_bits,
     pick_swap,   pick_convert, pick_flag,   pick_push,     pick_push,           pick_frame,
     pick_string, pick_xlat,    pick_branch, pick_branch,   pick_compare_branch, pick_compare_branch,
-    pick_old,
+    pick_old,    gen_bmi,      gen_bmi,
 };
 
 static void clear_undefined(struct gen *g)
@@ -529,7 +530,7 @@ void gen_make_item(struct gen_item *it, struct gen_random *r, bool code32, bool 
     memset(it, 0, sizeof(*it));
     do
         kind = below(&g, ARRAY_SIZE(kinds));
-    while (!code32 && kinds[kind] == pick_old);
+    while ((!code32 && kinds[kind] == pick_old) || (kinds[kind] == gen_bmi && !gen_has_bmi()));
     kinds[kind](&g);
     if (!keep)
         clear_undefined(&g);

@@ -39,7 +39,7 @@ static const char *const engine_names[] = {"host", "blocks", "steps", "translate
                                            "translated steps"};
 
 static struct outcome outcomes[ENGINES];
-static u64 features;
+static cpu_features_t features;
 
 static void start_state(struct flat_state *s, struct memory *m, u64 seed, bool code32)
 {

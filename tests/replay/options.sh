@@ -22,6 +22,8 @@ topic_options() {
     done
     refused "a missing value" 'kernel' "$X86SIM" -kernel
     refused "an unknown cpu" 'cpu' "$X86SIM" -kernel "$elf" --cpu z80
+    refused "an unknown feature" 'teapot' "$X86SIM" -kernel "$elf" --cpu x86-64,+teapot
+    refused "a feature without what it needs" 'sse4.2 needs sse4.1' "$X86SIM" -kernel "$elf" --cpu x86-64,+sse4.2
     refused "an unknown engine" 'engine' "$X86SIM" -kernel "$elf" --engine steam
     refused "an unknown schedule" 'sched' "$X86SIM" -kernel "$elf" --sched random
     refused "turns of 0" 'sched' "$X86SIM" -kernel "$elf" --sched serial:0

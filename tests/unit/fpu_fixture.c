@@ -96,7 +96,7 @@ int fpu_fixture_step(const u8 *insn, unsigned len)
     struct uop u[20];
     struct block block = {.rip = v->rip, .key = block_key(v)};
     struct lift_state l = {
-        .in = &in, .key = block_key(v), .features = ~0ull, .rip = v->rip, .out = u};
+        .in = &in, .key = block_key(v), .features = CPU_FEATURES_ALL, .rip = v->rip, .out = u};
 
     if (insn_decode(&in, block_key(v) & KEY_CODE, insn, len) || in.len != len)
         return -2;

@@ -2,6 +2,10 @@
 /*
  * CPUID and the CPU models. AMD APM vol. 3 app. E.
  */
+#include <cpuid.h>
+#include <stdio.h>
+#include <string.h>
+
 #include "cpu/cpuid.h"
 #include "cpu/lapic.h"
 #include "tests/lib/suite.h"
@@ -26,6 +30,74 @@ static void models(void)
         CU_ASSERT_TRUE(cpu_has(cpu_model_at(i), FEAT_BASE) && cpu_has(cpu_model_at(i), FEAT_SSE2));
     CU_ASSERT_FALSE(cpu_has(cpu_model_find("x86-64"), FEAT_SSE3));
     CU_ASSERT_TRUE(cpu_has(cpu_model_find("x86-64-v2"), FEAT_SSE42));
+}
+
+/* Each feature's leaf, register and bit, as the host's kernel names them: what /proc/cpuinfo lists, the host's CPUID has where
+ * the table says. (Not the reverse: a kernel hides what it does not use.) */
+static void bits_are_the_kernels(void)
+{
+    static const struct {
+        const char *name;
+        u32 leaf, sub;
+        u8 reg, bit;
+    } rows[] = {
+#define ANY 0
+#define FEATURE(name, text, other, leaf, sub, reg, bit, since, needs)                              \
+    {text, leaf, sub, REG_##reg, bit}, {other, leaf, sub, REG_##reg, bit},
+#define REG_EAX 0
+#define REG_EBX 1
+#define REG_ECX 2
+#define REG_EDX 3
+#include "cpu/features.def"
+#undef ANY
+    };
+    static char line[16384];
+    unsigned compared = 0;
+    FILE *f = fopen("/proc/cpuinfo", "r");
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    while (fgets(line, sizeof(line), f) && strncmp(line, "flags", 5))
+        ;
+    fclose(f);
+    for (char *word = strtok(line, " \t\n:"); word; word = strtok(NULL, " \t\n:")) {
+        for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+            u32 r[4] = {0};
+
+            if (!rows[i].name[0] || strcmp(rows[i].name, word))
+                continue;
+            CU_ASSERT_TRUE(
+                __get_cpuid_count(rows[i].leaf, rows[i].sub, &r[0], &r[1], &r[2], &r[3]));
+            CU_ASSERT_TRUE(r[rows[i].reg] >> rows[i].bit & 1);
+            compared++;
+        }
+    }
+    CU_ASSERT_TRUE(compared > 20); /* any x86-64's are more */
+}
+
+/* Every feature is shown by some bit of CPUID, and without it is not. */
+static void features_show_their_bit(void)
+{
+    static const u32 leaves[] = {1, 6, 7, 0xd, 0x80000001, 0x80000007, 0x80000008};
+    struct cpu_model with = *cpu_model_find("max"), without;
+
+    for (unsigned f = FEAT_BASE + 1; f < FEAT_COUNT; f++) {
+        unsigned differences = 0;
+
+        start(&v, "max", 0, 1);
+        with.features |= cpu_feature_bit(f);
+        without = with;
+        without.features &= ~cpu_feature_bit(f);
+        for (unsigned i = 0; i < ARRAY_SIZE(leaves) * 2; i++) {
+            struct cpuid_regs a, b;
+
+            v.model = &with;
+            a = cpuid_query(&v, leaves[i / 2], i & 1);
+            v.model = &without;
+            b = cpuid_query(&v, leaves[i / 2], i & 1);
+            differences += memcmp(&a, &b, sizeof(a)) != 0;
+        }
+        CU_ASSERT_TRUE(differences > 0);
+    }
 }
 
 static void vendor_and_brand(void)
@@ -117,5 +189,5 @@ static void dynamic_bits(void)
     CU_ASSERT_FALSE(cpuid_query(&v, 0x80000001, 0).edx & 1u << 9);
 }
 
-TEST_SUITE(cpuid, TEST(models), TEST(vendor_and_brand), TEST(v2_features), TEST(topology),
-           TEST(dynamic_bits));
+TEST_SUITE(cpuid, TEST(models), TEST(bits_are_the_kernels), TEST(features_show_their_bit),
+           TEST(vendor_and_brand), TEST(v2_features), TEST(topology), TEST(dynamic_bits));

@@ -40,6 +40,30 @@ static void registers_and_sizes(void)
     CU_ASSERT_EQUAL(lift_reg(&in, 5, 1), 40); /* BPL with it */
 }
 
+/* SDM vol. 2 §2.3.5: fields of VEX are inverted; LOCK, 66, F2, F3 and REX may not stand before it. */
+static void vex_fields(void)
+{
+    struct insn in;
+
+    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0xc5, 0x34, 0x58, 0xc2), 0); /* vaddps ymm8, ymm9, ymm2 */
+    CU_ASSERT(in.vex && in.map == V0F && in.opcode == 0x58 && in.len == 4 && in.vex_l == 1);
+    CU_ASSERT(in.reg == 8 && in.rm == 2 && in.vvvv == 9 && !in.vex_w && !in.p66 && !in.pf3);
+    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0xc4, 0xc2, 0xb1, 0xb8, 0x44, 0xa5, 0x10),
+                    0); /* vfmadd231pd xmm0, xmm9, [r13 + 4 * riz + 16] */
+    CU_ASSERT(in.map == V38 && in.opcode == 0xb8 && in.vex_w == 1 && in.vex_l == 0 && in.p66);
+    CU_ASSERT(in.base == 13 && in.index == UREG_ZERO && in.disp == 16 && in.vvvv == 9);
+    CU_ASSERT(in.osize == 8);
+    CU_ASSERT_EQUAL(DECODE(&in, CODE_32, 0xc5, 0xf8, 0x77), 0); /* vzeroupper */
+    CU_ASSERT(in.vex && !in.has_modrm && in.len == 3 && in.rex == 0);
+    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x66, 0xc5, 0xf8, 0x77), -EILSEQ);
+    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0xf2, 0xc5, 0xf8, 0x77), -EILSEQ);
+    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0xf3, 0xc5, 0xf8, 0x77), -EILSEQ);
+    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x48, 0xc5, 0xf8, 0x77), -EILSEQ);
+    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0xf0, 0xc5, 0xec, 0x58, 0x08), -EILSEQ);
+    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x67, 0xc5, 0xec, 0x58, 0x08), 0);
+    CU_ASSERT(in.asize == 4);
+}
+
 static void addresses_16(void)
 {
     struct insn in;
@@ -169,8 +193,7 @@ static void refused(void)
 {
     struct insn in;
 
-    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x06), -EILSEQ);             /* push es */
-    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0xc5, 0xf8, 0x77), -EILSEQ); /* VZEROUPPER */
+    CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x06), -EILSEQ); /* push es */
     CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x62, 0xf1, 0x7c, 0x48, 0x58, 0xc1),
                     -EILSEQ);                                               /* EVEX VADDPS */
     CU_ASSERT_EQUAL(DECODE(&in, CODE_64, 0x0f, 0x0f, 0xc1, 0x9e), -EILSEQ); /* 3DNow! PFADD */
@@ -242,6 +265,7 @@ static void text(void)
     CU_ASSERT_STRING_EQUAL(t, "(bad)");
 }
 
-TEST_SUITE(decode, TEST(registers_and_sizes), TEST(addresses_16), TEST(addresses_32_64),
-           TEST(segments), TEST(immediates), TEST(prefixes), TEST(hint_space), TEST(refused),
-           TEST(too_long), TEST(prefixes_of_random_instructions), TEST(text));
+TEST_SUITE(decode, TEST(registers_and_sizes), TEST(vex_fields), TEST(addresses_16),
+           TEST(addresses_32_64), TEST(segments), TEST(immediates), TEST(prefixes),
+           TEST(hint_space), TEST(refused), TEST(too_long), TEST(prefixes_of_random_instructions),
+           TEST(text));

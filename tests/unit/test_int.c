@@ -59,7 +59,7 @@ static struct vcpu *fresh_real(void)
 
 static int run(unsigned max_insns)
 {
-    return flat_execute(~0u, max_insns, ~0ull);
+    return flat_execute(~0u, max_insns, CPU_FEATURES_ALL);
 }
 
 static u32 data32(u64 offset)
@@ -183,7 +183,7 @@ static void bound_and_into(void)
     v->idt.base = FLAT_DATA;
     v->idt.limit = 0x3ff;
     store_le32((void *)(FLAT_DATA + 4 * VEC_OF), 0xbeef1234);
-    CU_ASSERT_EQUAL(flat_execute(1, 32, ~0ull), -1);
+    CU_ASSERT_EQUAL(flat_execute(1, 32, CPU_FEATURES_ALL), -1);
     CU_ASSERT(v->rip == 0x1234 && v->seg[SEG_CS].sel == 0xbeef && v->r[R_SP] == 0x7ffa);
     CU_ASSERT_EQUAL(load_le16((void *)(FLAT_DATA + 0x17ffa)), 1);
     v = fresh_real();
@@ -389,7 +389,7 @@ static void no_commit_before_a_fault(void)
         v->cc = CC_CF | CC_OF;
         put(FLAT_CODE, cases[i].code, sizeof(cases[i].code));
         memcpy(before, v->r, sizeof(before));
-        vector = flat_execute(1, 1, ~0ull);
+        vector = flat_execute(1, 1, CPU_FEATURES_ALL);
         CU_ASSERT_EQUAL(vector, cases[i].vector);
         if (vector < 0)
             continue;

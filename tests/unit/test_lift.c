@@ -12,13 +12,13 @@
 
 #define KEY64 (CODE_64 | KEY_FLAT | KEY_PE | KEY_FPU | KEY_SSE)
 #define KEY32 (CODE_32 | KEY_FLAT | KEY_SS32 | KEY_PE | KEY_FPU | KEY_SSE)
-#define ALL_FEATURES (~0ull)
+#define ALL_FEATURES CPU_FEATURES_ALL
 
 static struct uop u[80];
 static bool ended;
 
 /* Lift code up to its end; returns the number of micro-ops. */
-static unsigned lift(const u8 *code, unsigned len, u32 key, u64 features)
+static unsigned lift(const u8 *code, unsigned len, u32 key, cpu_features_t features)
 {
     struct insn in;
     struct lift_state l = {.in = &in, .key = key, .features = features, .out = u};
@@ -76,7 +76,7 @@ static void rows_follow_features(void)
 {
     LIFT(KEY64, 0, 0xf3, 0x0f, 0xbc, 0xc1);
     CU_ASSERT_STRING_EQUAL(name(0), "BSF_R32");
-    LIFT(KEY64, BIT(FEAT_BMI1), 0xf3, 0x0f, 0xbc, 0xc1);
+    LIFT(KEY64, cpu_feature_bit(FEAT_BMI1), 0xf3, 0x0f, 0xbc, 0xc1);
     CU_ASSERT_STRING_EQUAL(name(0), "TZCNT_R32");
     LIFT(KEY64, 0, 0xf3, 0x0f, 0xbd, 0xc1);
     CU_ASSERT_STRING_EQUAL(name(0), "BSR_R32");
@@ -89,7 +89,7 @@ static void rows_follow_features(void)
     CU_ASSERT_STRING_EQUAL(name(0), "UNDEFINED");
     LIFT(KEY32, 0, 0x9f);
     CU_ASSERT_STRING_EQUAL(name(0), "LAHF");
-    LIFT(KEY64, BIT(FEAT_CX8), 0x48, 0x0f, 0xc7, 0x0b); /* CMPXCHG16B */
+    LIFT(KEY64, cpu_feature_bit(FEAT_CX8), 0x48, 0x0f, 0xc7, 0x0b); /* CMPXCHG16B */
     CU_ASSERT_STRING_EQUAL(name(0), "UNDEFINED");
     LIFT(KEY64, 0, 0xf3, 0x0f, 0x1e, 0xfa); /* ENDBR64 */
     CU_ASSERT_STRING_EQUAL(name(0), "NOP");

@@ -154,6 +154,19 @@ static void processors(void)
     refuse("-demo -smp four", "-smp", "1 to 64");
     refuse("-demo -smp 2,sockets=1", "-smp", "1 to 64");
     refuse("-demo -cpu host", "-cpu", "x86-64-v2");
+    refuse("-demo -cpu x86-64-v2,+teapot", "-cpu", "unknown feature 'teapot'");
+    refuse("-demo -cpu x86-64-v2,teapot", "-cpu", "+teapot");
+    refuse("-demo -cpu x86-64-v2,+", "-cpu", "unknown feature");
+    refuse("-demo -cpu x86-64-v2,", "-cpu", "no feature switched");
+    refuse("-demo -cpu x86-64-v2,-msr", "-cpu", "cannot be switched off");
+    refuse("-demo -cpu x86-64-v2,-sse3", "-cpu", "ssse3 needs sse3; add +sse3 or -ssse3");
+    refuse("-demo -cpu x86-64,+sse4.2", "-cpu",
+           "sse4.2 needs sse4.1 needs ssse3 needs sse3; add +sse4.1,+ssse3,+sse3 or");
+    refuse("-demo -cpu x86-64-v2,-ssse3,-sse4_1", "-cpu", "sse4.2 needs sse4.1 needs ssse3; add");
+    refuse("-demo -cpu x86-64,+vme", "-cpu", "vme is not implemented");
+    accept("-demo -cpu x86-64,+sse4_2,+sse41,+ssse3,+pni");
+    CU_ASSERT_TRUE(cpu_has(&o.model, FEAT_SSE42) && cpu_has(&o.model, FEAT_SSE3));
+    CU_ASSERT_FALSE(cpu_has(&o.model, FEAT_POPCNT));
 }
 
 static void clock_and_schedule(void)
@@ -334,7 +347,8 @@ static void machine_goes_through_a_log(void)
     char **list = NULL;
     unsigned count = 0;
 
-    accept("-kernel k -m 3G -smp 8 -cpu x86-64 -sched serial:77 -no-reboot -append a=b "
+    accept("-kernel k -m 3G -smp 8 -cpu x86-64,+popcnt,-clflush -sched serial:77 -no-reboot "
+           "-append a=b "
            "-rtc base=2026-01-01 -seed 5");
     add_images();
     CU_ASSERT_EQUAL(options_to_log(&o, &list, &count), 0);
@@ -343,7 +357,11 @@ static void machine_goes_through_a_log(void)
     CU_ASSERT_EQUAL(options_from_log(&o, get, list, err, sizeof(err)), 0);
     CU_ASSERT_EQUAL(o.ram, 3ull << 30);
     CU_ASSERT_EQUAL(o.smp, 8);
-    CU_ASSERT_STRING_EQUAL(o.cpu, "x86-64");
+    CU_ASSERT_STRING_EQUAL(o.cpu, "x86-64,+popcnt,-clflush");
+    CU_ASSERT_TRUE(cpu_has(&o.model, FEAT_POPCNT) && !cpu_has(&o.model, FEAT_CLFLUSH));
+    CU_ASSERT_TRUE(o.model.features ==
+                   ((cpu_model_find("x86-64")->features | cpu_feature_bit(FEAT_POPCNT)) &
+                    ~cpu_feature_bit(FEAT_CLFLUSH)));
     CU_ASSERT_EQUAL(o.sched, OPT_SCHED_SERIAL);
     CU_ASSERT_EQUAL(o.quantum, 77);
     CU_ASSERT_EQUAL(o.clock, OPT_CLOCK_ICOUNT);
@@ -401,9 +419,9 @@ static void refuse_log(const char *key, const char *line)
 
 static void logs_of_strangers(void)
 {
-    static const char *const keys[] = {"ram",   "smp",    "cpu",          "sched",
-                                       "clock", "rtc",    "seed",         "no-reboot",
-                                       "demo",  "images", "image.1.size", "image.2.digest"};
+    static const char *const keys[] = {
+        "ram",  "smp",       "cpu",  "sched",  "cpu-features", "clock",         "rtc",
+        "seed", "no-reboot", "demo", "images", "image.1.size", "image.2.digest"};
 
     for (unsigned i = 0; i < ARRAY_SIZE(keys); i++)
         refuse_log(keys[i], NULL);
@@ -412,7 +430,9 @@ static void logs_of_strangers(void)
     refuse_log("ram", "ram=99999999999999");
     refuse_log("smp", "smp=65");
     refuse_log("cpu", "cpu=quantum");
-    refuse_log("clock", "clock=icount"); /* needs sched=serial */
+    refuse_log("cpu-features", "cpu-features=fpu,quantum");
+    refuse_log("cpu-features", "cpu-features=sse2"); /* without what all have */
+    refuse_log("clock", "clock=icount");             /* needs sched=serial */
     refuse_log("images", "images=0");
     refuse_log("images", "images=66");
     refuse_log("demo", "demo=1"); /* and yet image 0 is a file */

@@ -110,7 +110,7 @@ static bool lift(struct uop *out, const u8 *bytes, unsigned len, enum code_mode 
                  unsigned *n)
 {
     struct insn in;
-    struct lift_state l = {.in = &in, .key = key | mode, .features = ~0ull, .out = out};
+    struct lift_state l = {.in = &in, .key = key | mode, .features = CPU_FEATURES_ALL, .out = out};
 
     if (insn_decode(&in, mode, bytes, len) || in.len != len)
         return false;
@@ -524,7 +524,7 @@ static void unusable_sse_raises(void)
     for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
         const struct row *row = &rows[i];
         bool always = !strcmp(row->name, "MOVNTI") || strstr(row->name, "FENCE") ||
-                      strstr(row->name, "CLFLUSH");
+                      strstr(row->name, "CLFLUSH") || !strcmp(row->name, "CLWB");
         u8 bytes[16];
         unsigned len = encode(row, row->mod == MEM, bytes), n;
         struct native_state s;

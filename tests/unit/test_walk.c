@@ -117,4 +117,50 @@ static void large_code_page(void)
     bare_destroy(&b);
 }
 
-TEST_SUITE(walk, TEST(large_code_page), TEST(pae_pointers), TEST(huge_pages), TEST(fetches));
+/* PSE-36: bits 20 to 13 of a 4 MiB entry are bits 39 to 32 of its address, bit 21 is reserved. */
+static void wide_large_pages(void)
+{
+    const u32 entry = 0x00c00083 | 0xa5u << 13;
+    struct walk w;
+    u32 error;
+
+    begin("x86-64-v2", CR4_PSE, 0);
+    put(ROOT, entry);
+    CU_ASSERT_EQUAL(mmu_walk(&b.v->mmu, 0x12345, &w, &error), 0);
+    CU_ASSERT_EQUAL(w.gpa, 0xa500c12345);
+    CU_ASSERT_EQUAL(w.page_size, 4 << 20);
+    put(ROOT, entry | 1u << 21);
+    CU_ASSERT_EQUAL(walk(0x12345), 9);
+    bare_destroy(&b);
+}
+
+/* How many walks a read needs after a load of CR3. */
+static u64 walks_behind_cr3(u64 cr4)
+{
+    volatile u64 before = 0;
+
+    begin("x86-64-v2", CR4_PAE | cr4, EFER_LMA | EFER_LME);
+    put(ROOT, TABLE | 0x23);
+    put(TABLE, (TABLE + 0x1000) | 0x23);
+    put(TABLE + 0x1000, 0x1e3); /* 2 MiB, global */
+    if (setjmp(b.v->escape)) {
+        CU_FAIL("a read failed");
+        return 0;
+    }
+    mmu_read(&b.v->mmu, 0x9000, 8, NULL);
+    mmu_flush_nonglobal(&b.v->mmu);
+    before = b.v->mmu.stat_walks;
+    mmu_read(&b.v->mmu, 0x9000, 8, NULL);
+    before = b.v->mmu.stat_walks - before;
+    bare_destroy(&b);
+    return before;
+}
+
+static void global_pages(void)
+{
+    CU_ASSERT_EQUAL(walks_behind_cr3(CR4_PGE), 0);
+    CU_ASSERT_EQUAL(walks_behind_cr3(0), 1); /* G means nothing without CR4.PGE */
+}
+
+TEST_SUITE(walk, TEST(wide_large_pages), TEST(global_pages), TEST(large_code_page),
+           TEST(pae_pointers), TEST(huge_pages), TEST(fetches));

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* An instruction of 16 bytes is #GP(0). */
+#include "tests/insn/case.h"
+
+CASE(sixteen_bytes)
+EXPECT_VECTOR(GP)
+EXPECT(rax, 0)
+BEGIN
+    .byte 0x2e, 0x2e, 0x2e, 0x2e, 0x2e, 0x2e, 0x2e, 0x2e, 0x2e, 0x2e, 0x2e, 0xb8, 0x78, 0x00, 0x00, 0x00
+    mov eax, 1
+END
