@@ -38,12 +38,16 @@ static void drop(struct participant *p, u64 gfn, unsigned what)
     }
 }
 
-static void wrote(struct participant *p, u64 gpa, unsigned size)
+static void wrote(struct participant *p, u64 gpa, unsigned size, unsigned kinds)
 {
     struct vcpu *v = p->owner;
 
-    mmu_wrote(&v->mmu, gpa, size);
-    code_cache_wrote(v, gpa, size);
+    if (kinds & 1u << TRACE_MMU)
+        mmu_wrote(&v->mmu, gpa, size);
+    if (kinds & 1u << TRACE_CODE)
+        code_cache_wrote(v, gpa, size);
+    if (!(kinds & 1u << TRACE_DESC))
+        return;
     desc_cache_drop_range(v, gpa, size);
     if (!desc_cache_has_page(v, gpa >> 12))
         directory_underive(p, TRACE_DESC, gpa >> 12);
@@ -137,6 +141,13 @@ static void local_write(void *owner, u32 offset, unsigned size, u64 value)
     lapic_mmio_write(v, offset, size, value);
     if (broadcast)
         v->env->io->end(v->env->io->ctx, &v->p);
+}
+
+u64 vcpu_lapic_msr_read(struct vcpu *v, u32 index)
+{
+    locate(v, v->cur); /* the timer's registers ask for the time */
+    check_consumed(v);
+    return lapic_msr_read(v, index);
 }
 
 void vcpu_lapic_msr_write(struct vcpu *v, u32 index, u64 value)

@@ -65,11 +65,20 @@ bool debug_begin_insn(struct vcpu *v)
     return true;
 }
 
-void debug_end_insn(struct vcpu *v, u64 fall)
+/* A direct branch is one wherever it leads; a REP that has iterations left is none. */
+static bool branched(const struct vcpu *v, u64 start, u64 fall)
+{
+    bool repeats = v->rf_loaded && v->taken == 2 && v->rip == start;
+
+    return v->taken == 1 || (v->rip != fall && !repeats);
+}
+
+void debug_end_insn(struct vcpu *v, u64 start, u64 fall)
 {
     if (!v->rf_loaded)
         v->rflags &= ~(u32)FL_RF;
-    if (v->step_tf && !v->shadow_ss && (!(v->debugctl & DEBUGCTL_BTF) || v->rip != fall)) {
+    if (v->step_tf && !v->shadow_ss &&
+        (!(v->debugctl & DEBUGCTL_BTF) || branched(v, start, fall))) {
         v->pending_db |= DR6_BS;
         v->debugctl &= ~(u64)DEBUGCTL_BTF;
     }

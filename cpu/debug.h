@@ -33,9 +33,9 @@ static inline bool debug_is_active(const struct vcpu *v)
 /* Before an instruction of a KEY_STEP block at v->rip. True: an instruction breakpoint hits, v->exc is the #DB to be delivered
  * instead. vCPU's thread, at a boundary. */
 bool debug_begin_insn(struct vcpu *v);
-/* After that instruction has retired: RF falls, a single-step trap becomes pending in v->pending_db. `fall` is the address
- * behind the instruction (for BTF: did it branch?). Not called for an instruction that faulted or was abandoned. */
-void debug_end_insn(struct vcpu *v, u64 fall);
+/* After that instruction has retired: RF falls, a single-step trap becomes pending in v->pending_db. `start` is its address,
+ * `fall` the one behind it (for BTF: did it branch?). Not called for an instruction that faulted or was abandoned. */
+void debug_end_insn(struct vcpu *v, u64 start, u64 fall);
 /* At a boundary with v->pending_db != 0: makes the #DB exception of it and clears it. */
 void debug_take_pending(struct vcpu *v, struct exception *e);
 

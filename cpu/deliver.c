@@ -161,7 +161,7 @@ static void enter_gate(struct vcpu *v, const struct event *ev)
         enter_task(v, ev, &gate);
         return;
     }
-    gate_target(v, gate.sel, ev->ext, &cs);
+    gate_target(v, gate.sel, ev->ext, false, &cs);
     n.cpl = descriptor_is_conforming(&cs) ? v->cpl : cs.dpl;
     if (vcpu_is_v86(v) && n.cpl != 0)
         vcpu_raise_err(v, VEC_GP, selector_error(gate.sel) | ev->ext);

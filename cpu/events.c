@@ -429,7 +429,9 @@ static void mind_the_token(struct vcpu *v)
         v->pauses++;
     if (!sched_contended(s))
         return;
-    if (v->p.position - v->token_since >= v->env->quantum || v->pauses >= PAUSES)
+    /* Who pauses where one runs at a time can only wait for somebody who does not run. */
+    if (v->p.position - v->token_since >= v->env->quantum ||
+        v->pauses >= (sched_alone(s) ? 1 : PAUSES))
         yield_token(v);
 }
 

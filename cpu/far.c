@@ -125,9 +125,7 @@ static void far_gate(struct vcpu *v, const struct descriptor *gate, bool call)
     unsigned size = vcpu_is_lma(v) ? 8 : gate->type == DT_CALL32 ? 4 : 2;
     struct descriptor cs;
 
-    gate_target(v, gate->sel, 0, &cs);
-    if (!call && !descriptor_is_conforming(&cs) && cs.dpl != v->cpl)
-        vcpu_raise_err(v, VEC_GP, selector_error(gate->sel));
+    gate_target(v, gate->sel, 0, !call, &cs);
     if (call && !descriptor_is_conforming(&cs) && cs.dpl < v->cpl)
         call_inner(v, gate, &cs, size);
     else

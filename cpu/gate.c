@@ -5,12 +5,14 @@
  */
 #include "cpu/gate.h"
 
-void gate_target(struct vcpu *v, u16 sel, u32 ext, struct descriptor *cs)
+void gate_target(struct vcpu *v, u16 sel, u32 ext, bool jump, struct descriptor *cs)
 {
     if (selector_is_null(sel))
         vcpu_raise_err(v, VEC_GP, ext);
     if (!descriptor_fetch(v, sel, cs) || !descriptor_is_code(cs) || cs->dpl > v->cpl)
         vcpu_raise_err(v, VEC_GP, selector_error(sel) | ext);
+    if (jump && !descriptor_is_conforming(cs) && cs->dpl != v->cpl)
+        vcpu_raise_err(v, VEC_GP, selector_error(sel));
     if (vcpu_is_lma(v) && (!cs->l || cs->db))
         vcpu_raise_err(v, VEC_GP, selector_error(sel) | ext);
     if (!cs->p)

@@ -11,7 +11,7 @@
 #include "cpu/segment.h"
 
 /* Read and check the code segment `sel` that a gate leads to: #GP, #NP. */
-void gate_target(struct vcpu *v, u16 sel, u32 ext, struct descriptor *cs);
+void gate_target(struct vcpu *v, u16 sel, u32 ext, bool jump, struct descriptor *cs);
 
 /* Find the stack for privilege level `cpl` in the TSS (long mode: IST `ist` if not 0), check it, and begin a frame there: #TS, #SS.
  * `ss` is what SS becomes; in long mode a null selector. */

@@ -66,7 +66,7 @@ void lapic_place_page(struct vcpu *v)
         return;
     v->mmu.local_gpa = at;
     if (v->mmu.tlb)
-        mmu_flush_all(&v->mmu);
+        mmu_drop_all(&v->mmu);
 }
 
 void lapic_reset(struct vcpu *v, bool bsp)

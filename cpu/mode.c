@@ -69,7 +69,7 @@ static void update_watch(struct vcpu *v)
         return;
     v->mmu.watch_data = watch;
     v->mmu.watch = debug_watch;
-    mmu_flush_all(&v->mmu);
+    mmu_drop_all(&v->mmu);
 }
 
 void vcpu_update_mode(struct vcpu *v)

@@ -70,6 +70,11 @@ static bool set_tsc_aux(struct vcpu *v, u32 index, u64 value)
 /* --- Local APIC --------------------------------------------------------------------------------- */
 
 /* Faults are raised by the APIC itself, which takes the holds it needs first. */
+static u64 get_lapic(struct vcpu *v, u32 index)
+{
+    return vcpu_lapic_msr_read(v, index);
+}
+
 static bool set_lapic(struct vcpu *v, u32 index, u64 value)
 {
     vcpu_lapic_msr_write(v, index, value);
@@ -210,7 +215,7 @@ static bool set_efer(struct vcpu *v, u32 index, u64 value)
     if ((value ^ v->efer) & EFER_NXE) {
         v->efer = value;
         vcpu_update_mode(v);
-        mmu_flush_all(&v->mmu);
+        mmu_drop_all(&v->mmu);
     }
     v->efer = value;
     vcpu_update_mode(v);

@@ -59,7 +59,7 @@ static void finish(struct vcpu *v, bool bsp)
 {
     v->activity = bsp ? CPU_RUNNING : CPU_WAIT_SIPI;
     vcpu_update_mode(v);
-    mmu_flush_all(&v->mmu);
+    mmu_drop_all(&v->mmu);
 }
 
 void vcpu_reset(struct vcpu *v, bool bsp)

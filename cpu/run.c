@@ -226,7 +226,7 @@ static void run_one(struct vcpu *v)
     mmu_fetch_commit(&v->mmu);
     lines_release(&v->p, true);
     if (stepped)
-        debug_end_insn(v, cut_to_code(b, b->rip + b->len));
+        debug_end_insn(v, b->rip, cut_to_code(b, b->rip + b->len));
     vcpu_must_look(v);
 }
 

@@ -54,7 +54,8 @@ void vcpu_need_apic_map(struct vcpu *v);
 void vcpu_lapic_hold(struct vcpu *v, unsigned reg);
 /* Make sure that the vCPU has the I/O hold; escapes with a miss until it has. */
 void vcpu_need_io_hold(struct vcpu *v);
-/* WRMSR to one of the APIC's MSRs, with those holds. */
+/* RDMSR of one of the APIC's MSRs, at the instruction's position; WRMSR to one, with those holds. */
+u64 vcpu_lapic_msr_read(struct vcpu *v, u32 index);
 void vcpu_lapic_msr_write(struct vcpu *v, u32 index, u64 value);
 
 /* Run until env->stop or the end of the replay. The thread of vCPU v. */

@@ -98,6 +98,15 @@ static void find_system(struct vcpu *v, u16 sel, struct descriptor *d)
         vcpu_raise_err(v, VEC_GP, error);
 }
 
+/* It has the right type: may it be loaded? */
+static void check_loadable(struct vcpu *v, u16 sel, const struct descriptor *d)
+{
+    if (!d->p)
+        vcpu_raise_err(v, VEC_NP, selector_error(sel));
+    if (vcpu_is_lma(v) && !gla_is_canonical(d->base))
+        vcpu_raise_err(v, VEC_GP, selector_error(sel));
+}
+
 void sys_lldt(struct vcpu *v, const struct uop *u)
 {
     struct descriptor d;
@@ -113,8 +122,7 @@ void sys_lldt(struct vcpu *v, const struct uop *u)
     find_system(v, sel, &d);
     if (d.type != DT_LDT)
         vcpu_raise_err(v, VEC_GP, selector_error(sel));
-    if (!d.p)
-        vcpu_raise_err(v, VEC_NP, selector_error(sel));
+    check_loadable(v, sel, &d);
     segment_from_descriptor(&v->seg[SEG_LDTR], sel, &d);
     mmu_peek_end(&v->mmu);
 }
@@ -131,8 +139,7 @@ void sys_ltr(struct vcpu *v, const struct uop *u)
     find_system(v, sel, &d);
     if (d.type != DT_TSS32 && (d.type != DT_TSS16 || vcpu_is_lma(v)))
         vcpu_raise_err(v, VEC_GP, selector_error(sel));
-    if (!d.p)
-        vcpu_raise_err(v, VEC_NP, selector_error(sel));
+    check_loadable(v, sel, &d);
     descriptor_probe_type(v, &d);
     descriptor_write_type(v, &d, d.type | DT_BUSY);
     segment_from_descriptor(&v->seg[SEG_TR], sel, &d);

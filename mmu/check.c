@@ -31,7 +31,8 @@ void mmu_check_forget(struct mmu *m)
     if (!m->check)
         return;
     for (unsigned set = 0; set < MMU_INDEXES; set++)
-        for (unsigned i = 0; m->priv->n_filled[set] && i < MMU_TLB_SIZE; i++)
+        for (unsigned i = 0;
+             i < MMU_TLB_SIZE && (m->priv->n_filled[set][0] || m->priv->n_filled[set][1]); i++)
             mmu_tlb_drop_entry(m, set, i);
     memset(m->priv->exec, 0, sizeof(m->priv->exec));
     m->lost = true;

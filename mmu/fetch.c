@@ -54,8 +54,8 @@ struct mmu_code mmu_fetch(struct mmu *m, gla_t a, bool *first)
     }
     mmu_tlb_note_size(m, a, &w);
     if (e->tag && e->epoch == m->priv->exec_epoch[user])
-        mmu_exec_note_evicted(m, user, e->tag >> 12);
-    m->priv->exec_local |= !user && !w.global;
+        mmu_exec_note_evicted(m, user, e);
+    m->priv->exec_local |= !user && !mmu_stays(m, a, &w);
     *e = (struct exec_entry){(a & MMU_PAGE_MASK) | 1, m->priv->exec_epoch[user],
                              w.gpa & MMU_PAGE_MASK, w.slot,
                              code.host ? code.host - (w.gpa & 0xfff) : NULL};

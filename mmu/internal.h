@@ -28,8 +28,9 @@ struct tlb_origin {
     u16 key_next, key_prev; /* and in the list of the key */
     u8 key;                 /* MMU_NO_KEY: in none */
     bool may_read, may_write;
-    bool used, global;
-    bool listed; /* in mmu_private.filled */
+    bool used;
+    bool stays; /* an ordinary flush (mmu_flush_nonglobal, another CR3) leaves it */
+    u8 listed;  /* bit 0, 1: in mmu_private.filled[set][0], [1] */
 };
 
 #define MMU_KEYS 16
@@ -43,13 +44,20 @@ struct exec_entry {
     const u8 *host;
 };
 
+/* Where page tables are traced, what is derived from them is of two sorts, by linear address: of the low part, which
+ * most processes have for themselves, and of the high part, which is the kernel's and the same in all (tables.c). */
+enum { MMU_LOW = 1, MMU_HIGH = 2 };
+
 /* A page-table page of which slots were walked. Slots are 8 bytes wide here (two of the 4-byte kind share one). */
 struct mmu_table {
     struct mmu_table *next;
+    struct mmu_table *next_low, **low_at; /* in mmu_private.low_tables, if `sorts` has MMU_LOW */
     u64 gfn;
-    u64 walked[8]; /* bit per slot: something is derived from it */
-    u64 inner[8];  /* bit per slot: it was walked as a non-leaf (or large) entry */
-    u64 lines;     /* lines traced in the directory */
+    u64 walked[8];  /* bit per slot: something is derived from it */
+    u64 inner[8];   /* bit per slot: it was walked as a non-leaf (or large) entry */
+    u64 lines;      /* lines traced in the directory */
+    u8 sorts;       /* of what is derived from the page */
+    bool below_top; /* it was walked as something other than a top-level table */
 };
 
 /* An accessed bit (or dirty bit) that an instruction owes. */
@@ -65,18 +73,21 @@ struct mmu_private {
     u16 chain[MMU_CHAINS]; /* by guest page: index + 1 of the first */
     u16 keyed[MMU_KEYS];   /* by protection key */
     /* Entries of each set that were filled since it was last empty: what a flush has to look at. */
-    u16 filled[MMU_INDEXES][MMU_TLB_SIZE];
-    unsigned n_filled[MMU_INDEXES];
+    /* [0]: of those that an ordinary flush leaves, [1]: of the others; an entry that was both may be in both. */
+    u16 filled[MMU_INDEXES][2][MMU_TLB_SIZE];
+    unsigned n_filled[MMU_INDEXES][2];
     /* Regions of 2 MiB and of 1 GiB, hashed, that entries of large pages lie in: there INVLPG must look farther. */
     u64 large[16], huge;
     struct exec_entry exec[2][MMU_EXEC_SIZE];
     u64 exec_epoch[2]; /* by privilege: entries of an older one are gone */
-    /* Pages, hashed, whose entry made room for another since the generation moved on. */
+    /* Pages (traced page tables: leaf slots), hashed, whose entry made room for another since the generation moved on. */
     u64 exec_evicted[2][16];
     bool exec_moved[2]; /* something that the generation stands for has changed */
-    bool exec_local;    /* there is an entry of supervisor code that is not global */
+    bool exec_local;    /* there is an entry of supervisor code that an ordinary flush drops */
     struct mmu_table *table[MMU_TABLE_HASH];
-    struct mmu_table *free_tables;
+    struct mmu_table *free_tables, *low_tables;
+    /* Top-level slots of the high part that were walked, by their number. */
+    u64 top[1024 / 64];
     struct mmu_owed owed[10];
     unsigned n_owed;
     struct mmu_owed peeked[MMU_PEEKED_MAX];
@@ -95,7 +106,8 @@ struct walk {
     bool user, writable, nx, global, dirty;
     u8 key; /* protection key; MMU_NO_KEY: none applies */
     unsigned n;
-    struct mmu_owed step[WALK_LEVELS]; /* slots passed; bits: 0x20 if A is clear */
+    struct mmu_owed step[WALK_LEVELS];    /* slots passed; bits: 0x20 if A is clear */
+    struct mmu_table *table[WALK_LEVELS]; /* the pages of those slots, if they are traced */
 };
 
 /* Walk for `a`. Reads of slots need read holds (missing: returns -EAGAIN, noted). 0: present at all levels; 1: not,
@@ -116,15 +128,40 @@ bool mmu_write_owed(struct mmu *m, const struct mmu_owed *o);
 void mmu_tlb_clear(struct mmu *m);
 /* An entry for a was made from a page of the walk's size. */
 void mmu_tlb_note_size(struct mmu *m, gla_t a, const struct walk *w);
-/* The entry of `page` makes room; it may still be relied upon. */
-void mmu_exec_note_evicted(struct mmu *m, unsigned user, u64 page);
+/* The entry makes room; it may still be relied upon. */
+void mmu_exec_note_evicted(struct mmu *m, unsigned user, const struct exec_entry *e);
 
-/* tables.c: have the slot's line traced, before the slot is read. 0 or -EAGAIN (noted). */
-int mmu_table_trace(struct mmu *m, u64 slot, unsigned size);
-/* The walk has succeeded: something is derived from the slot, which was traced. */
-void mmu_table_note(struct mmu *m, u64 slot, bool inner);
+/* Are page tables traced, so that nothing derived from them need ever be flushed? */
+static inline bool mmu_is_precise(const struct mmu *m)
+{
+    return m->dir && m->dir->precise_mmu;
+}
+
+/* MMU_LOW or MMU_HIGH. The border is where 64-bit addresses are not canonical, else where Linux and others have it; nothing
+ * but speed depends on it. */
+static inline unsigned mmu_sort_of(const struct mmu *m, gla_t a)
+{
+    return (m->lma ? a >> 63 : (u32)a >= 0xc0000000) ? MMU_HIGH : MMU_LOW;
+}
+
+/* Does an ordinary flush leave what was derived by the walk of a? */
+static inline bool mmu_stays(const struct mmu *m, gla_t a, const struct walk *w)
+{
+    return mmu_is_precise(m) ? mmu_sort_of(m, a) == MMU_HIGH : w->global;
+}
+
+/* tables.c: have the slot's line traced, before the slot is read. 0 (and the table) or -EAGAIN (noted). */
+int mmu_table_trace(struct mmu *m, u64 slot, unsigned size, struct mmu_table **t);
+/* The walk of an address of a sort has succeeded: something is derived from the slot, which was traced. */
+void mmu_table_note(struct mmu *m, struct mmu_table *t, u64 slot, unsigned sort, bool inner);
+/* The same of the top-level slot, which is an inner one as a rule. */
+void mmu_table_note_top(struct mmu *m, struct mmu_table *t, u64 slot, unsigned sort, bool inner);
+/* Nothing is derived any more: of the low part, or at all. */
+void mmu_tables_forget_low(struct mmu *m);
 void mmu_tables_forget(struct mmu *m);
 void mmu_table_lost(struct mmu *m, u64 gfn);
+/* CR3 was `old`, and m->cr3 is the new one. Drops what does not follow from the new tables as well. */
+void mmu_tables_moved(struct mmu *m, u64 old);
 
 /* tlb.c */
 static inline unsigned mmu_tlb_slot(gla_t a)
@@ -137,6 +174,8 @@ void mmu_tlb_install(struct mmu *m, unsigned set, gla_t a, const struct walk *w,
 /* Drop what came from this leaf slot. */
 void mmu_tlb_drop_slot(struct mmu *m, u64 slot);
 void mmu_tlb_flush(struct mmu *m);
+/* The same but for what mmu_stays(). */
+void mmu_tlb_flush_ordinary(struct mmu *m);
 
 _Noreturn void mmu_page_fault(struct mmu *m, gla_t a, u32 error);
 _Noreturn void mmu_miss(struct mmu *m);

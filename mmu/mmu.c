@@ -71,9 +71,10 @@ void mmu_configure(struct mmu *m, u64 cr0, u64 cr3, u64 cr4, u64 efer)
          pse = cr4 & CR4_PSE, smep = cr4 & CR4_SMEP, smap = cr4 & CR4_SMAP, lma = efer & EFER_LMA,
          nxe = efer & EFER_NXE, la57 = lma && (cr4 & CR4_LA57), pke = lma && (cr4 & CR4_PKE);
     bool changed = m->pse != (pse || pae) || m->paging != paging || m->wp != wp || m->pae != pae ||
-                   m->pge != pge || m->smep != smep || m->smap != smap || m->lma != lma ||
-                   m->nxe != nxe || m->la57 != la57 || m->pke != pke;
-    bool moved = m->cr3 != cr3;
+                   (m->pge != pge && !mmu_is_precise(m)) || m->smep != smep || m->smap != smap ||
+                   m->lma != lma || m->nxe != nxe || m->la57 != la57 || m->pke != pke;
+    u64 old = m->cr3;
+    bool moved = old != cr3;
 
     m->paging = paging;
     m->wp = wp;
@@ -90,7 +91,9 @@ void mmu_configure(struct mmu *m, u64 cr0, u64 cr3, u64 cr4, u64 efer)
     if (!m->priv)
         return;
     if (changed)
-        mmu_flush_all(m);
+        mmu_drop_all(m);
+    else if (moved && mmu_is_precise(m))
+        mmu_tables_moved(m, old);
     else if (moved)
         mmu_flush_nonglobal(m);
 }

@@ -274,9 +274,12 @@ void mmu_configure(struct mmu *m, u64 cr0, u64 cr3, u64 cr4, u64 efer);
 void mmu_set_privilege(struct mmu *m, bool user, bool ac);
 /* PKRU is written: rights of user pages change by their keys, nothing is dropped. vCPU's thread. */
 void mmu_set_pkru(struct mmu *m, u32 pkru);
-/* Flush on the guest's order: everything (global too), all non-global, or one page. */
+/* Flush on the guest's order: everything (global too), all non-global, or one page. Nothing is done where page tables are
+ * traced: what is there follows from the tables as they are. Owner. */
 void mmu_flush_all(struct mmu *m);
 void mmu_flush_nonglobal(struct mmu *m);
 void mmu_flush_page(struct mmu *m, gla_t a);
+/* Drop all entries, since something other than page tables and control registers has changed. Owner. */
+void mmu_drop_all(struct mmu *m);
 
 #endif

@@ -126,13 +126,14 @@ void mmu_tlb_install(struct mmu *m, unsigned set, gla_t a, const struct walk *w,
     struct tlb_origin *o = &pr->origin[k];
     u64 page = a & MMU_PAGE_MASK, gpa = w->gpa & MMU_PAGE_MASK;
     u16 *head = &pr->chain[(gpa >> 12) % MMU_CHAINS];
+    bool goes = !mmu_stays(m, a, w);
 
     if (o->used)
         unlink_entry(pr, k, e->gpa);
     e->addend = (uintptr_t)host - (uintptr_t)a;
     e->gpa = gpa;
-    if (!o->listed)
-        pr->filled[set][pr->n_filled[set]++] = (u16)i;
+    if (!(o->listed & 1u << goes))
+        pr->filled[set][goes][pr->n_filled[set][goes]++] = (u16)i;
     *o = (struct tlb_origin){.slot = w->slot,
                              .page = page,
                              .next = *head,
@@ -140,8 +141,8 @@ void mmu_tlb_install(struct mmu *m, unsigned set, gla_t a, const struct walk *w,
                              .may_read = read,
                              .may_write = write,
                              .used = true,
-                             .global = w->global,
-                             .listed = true};
+                             .stays = !goes,
+                             .listed = (u8)(o->listed | 1u << goes)};
     link_key(pr, k);
     set_tags(m, k);
     if (*head)
@@ -155,11 +156,19 @@ static unsigned page_hash(u64 page)
     return (unsigned)(page * 0x9e3779b97f4a7c15u >> 54);
 }
 
-void mmu_exec_note_evicted(struct mmu *m, unsigned user, u64 page)
+/* Pages are what INVLPG names; where page tables are traced, it is slots that are named. */
+void mmu_exec_note_evicted(struct mmu *m, unsigned user, const struct exec_entry *e)
 {
-    unsigned h = page_hash(page);
+    unsigned h = page_hash(mmu_is_precise(m) ? e->slot >> 3 : e->tag >> 12);
 
     m->priv->exec_evicted[user][h / 64] |= BIT(h % 64);
+}
+
+static bool was_evicted(const struct mmu *m, unsigned user, u64 what)
+{
+    unsigned h = page_hash(what);
+
+    return m->priv->exec_evicted[user][h / 64] & BIT(h % 64);
 }
 
 static void move_on(struct mmu *m, unsigned user)
@@ -173,15 +182,6 @@ static void drop_exec(struct mmu *m, unsigned user, unsigned i)
 {
     m->priv->exec[user][i].tag = 0;
     m->priv->exec_moved[user] = true;
-}
-
-static bool has_evicted(const struct mmu *m, unsigned user)
-{
-    u64 any = 0;
-
-    for (unsigned i = 0; i < 16; i++)
-        any |= m->priv->exec_evicted[user][i];
-    return any;
 }
 
 static void settle_generations(struct mmu *m)
@@ -213,29 +213,24 @@ void mmu_tlb_drop_slot(struct mmu *m, u64 slot)
     }
     /* What has no entry now may have had one from this slot. */
     for (unsigned user = 0; user < 2; user++)
-        m->priv->exec_moved[user] |= has_evicted(m, user);
+        m->priv->exec_moved[user] |= was_evicted(m, user, slot >> 3);
     settle_generations(m);
 }
 
-/* Empty a set, but for global entries if `keep`. */
-static void flush_set(struct mmu *m, unsigned set, bool keep)
+/* Empty a set of the entries that an ordinary flush leaves (0) or of the others (1). */
+static void flush_set(struct mmu *m, unsigned set, bool goes)
 {
     struct mmu_private *pr = m->priv;
-    unsigned left = 0;
 
-    m->lost = true;
-    for (unsigned n = 0; n < pr->n_filled[set]; n++) {
-        unsigned i = pr->filled[set][n];
+    for (unsigned n = 0; n < pr->n_filled[set][goes]; n++) {
+        unsigned i = pr->filled[set][goes][n];
         struct tlb_origin *o = &pr->origin[set * MMU_TLB_SIZE + i];
 
-        if (keep && o->used && o->global) {
-            pr->filled[set][left++] = (u16)i;
-            continue;
-        }
-        mmu_tlb_drop_entry(m, set, i);
-        o->listed = false;
+        if (o->used && o->stays == !goes)
+            mmu_tlb_drop_entry(m, set, i);
+        o->listed &= (u8) ~(1u << goes);
     }
-    pr->n_filled[set] = left;
+    pr->n_filled[set][goes] = 0;
 }
 
 static void flush_exec(struct mmu *m, unsigned user)
@@ -248,8 +243,11 @@ static void flush_exec(struct mmu *m, unsigned user)
 
 void mmu_tlb_flush(struct mmu *m)
 {
-    for (unsigned set = 0; set < MMU_INDEXES; set++)
+    m->lost = true;
+    for (unsigned set = 0; set < MMU_INDEXES; set++) {
         flush_set(m, set, false);
+        flush_set(m, set, true);
+    }
     flush_exec(m, 0);
     flush_exec(m, 1);
     memset(m->priv->large, 0, sizeof(m->priv->large));
@@ -258,30 +256,42 @@ void mmu_tlb_flush(struct mmu *m)
     mmu_tables_forget(m);
 }
 
-void mmu_flush_all(struct mmu *m)
+/* Most supervisor code stays as a rule; then what is known of it stays good. */
+void mmu_tlb_flush_ordinary(struct mmu *m)
 {
-    mmu_tlb_flush(m);
-}
-
-/* Supervisor code is global as a rule; then what is known of it stays good. */
-void mmu_flush_nonglobal(struct mmu *m)
-{
-    if (!m->pge || (m->dir && m->dir->precise_mmu)) {
-        mmu_tlb_flush(m);
-        return;
-    }
+    m->lost = true;
     for (unsigned set = 0; set < MMU_INDEXES; set++)
         flush_set(m, set, true);
     flush_exec(m, 1);
     if (m->priv->exec_local)
         flush_exec(m, 0);
     m->stat_flushes++;
+    mmu_tables_forget_low(m);
+}
+
+void mmu_flush_all(struct mmu *m)
+{
+    if (!mmu_is_precise(m))
+        mmu_tlb_flush(m);
+}
+
+void mmu_drop_all(struct mmu *m)
+{
+    mmu_tlb_flush(m);
+}
+
+void mmu_flush_nonglobal(struct mmu *m)
+{
+    if (mmu_is_precise(m))
+        return;
+    if (m->pge)
+        mmu_tlb_flush_ordinary(m);
+    else
+        mmu_tlb_flush(m);
 }
 
 static void flush_entry(struct mmu *m, u64 page)
 {
-    unsigned h = page_hash(page);
-
     m->lost = true;
     for (unsigned set = 0; set < MMU_INDEXES; set++) {
         const struct tlb_origin *o = &m->priv->origin[set * MMU_TLB_SIZE + page % MMU_TLB_SIZE];
@@ -292,13 +302,14 @@ static void flush_entry(struct mmu *m, u64 page)
     for (unsigned user = 0; user < 2; user++) {
         if (m->priv->exec[user][page % MMU_EXEC_SIZE].tag == (page << 12 | 1))
             drop_exec(m, user, page % MMU_EXEC_SIZE);
-        if (m->priv->exec_evicted[user][h / 64] & BIT(h % 64))
-            m->priv->exec_moved[user] = true;
+        m->priv->exec_moved[user] |= was_evicted(m, user, page);
     }
 }
 
 void mmu_flush_page(struct mmu *m, gla_t a)
 {
+    if (mmu_is_precise(m))
+        return;
     if (m->priv->huge & BIT((a >> 30) % 64)) {
         mmu_tlb_flush(m);
         return;

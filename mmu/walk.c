@@ -47,8 +47,9 @@ static int step(struct mmu *m, struct walk *w, u64 gpa, unsigned size, bool may_
     bool large;
 
     /* Traced before it is read, so that no write is missed. */
-    if (m->dir && m->dir->precise_mmu && physmem_host(m->mem, gpa)) {
-        err = mmu_table_trace(m, gpa, size);
+    w->table[w->n] = NULL;
+    if (mmu_is_precise(m) && physmem_host(m->mem, gpa)) {
+        err = mmu_table_trace(m, gpa, size, &w->table[w->n]);
         if (err)
             return err;
     }
@@ -136,8 +137,9 @@ static int walk_pd(struct mmu *m, gla_t a, struct walk *w, u64 pd, u32 *error)
 static int walk_pae(struct mmu *m, gla_t a, struct walk *w, u32 *error)
 {
     u64 gpa = (m->cr3 & 0xffffffe0) + (a >> 30 & 3) * 8, v;
-    bool tracked = m->dir && m->dir->precise_mmu && physmem_host(m->mem, gpa);
-    int r = tracked ? mmu_table_trace(m, gpa, 8) : 0;
+    bool tracked = mmu_is_precise(m) && physmem_host(m->mem, gpa);
+    struct mmu_table *t = NULL;
+    int r = tracked ? mmu_table_trace(m, gpa, 8, &t) : 0;
 
     if (r)
         return r;
@@ -154,7 +156,7 @@ static int walk_pae(struct mmu *m, gla_t a, struct walk *w, u32 *error)
     w->slot = gpa;
     r = walk_pd(m, a, w, v & PTE_ADDRESS, error);
     if (!r && tracked)
-        mmu_table_note(m, gpa, true);
+        mmu_table_note_top(m, t, gpa, mmu_sort_of(m, a), true);
     return r;
 }
 
@@ -186,10 +188,18 @@ static int walk64(struct mmu *m, gla_t a, struct walk *w, u32 *error)
 }
 
 /* Mark the slots that were passed as ones something is derived from. */
-static void remember_slots(struct mmu *m, const struct walk *w)
+static void remember_slots(struct mmu *m, gla_t a, const struct walk *w)
 {
-    for (unsigned i = 0; i < w->n; i++)
-        mmu_table_note(m, w->step[i].gpa, i + 1 < w->n || w->page_size > 4096);
+    unsigned sort = mmu_sort_of(m, a);
+
+    for (unsigned i = 0; i < w->n; i++) {
+        bool inner = i + 1 < w->n || w->page_size > 4096;
+
+        if (!i && (m->lma || !m->pae)) /* a PAE walk has noted its top-level slot */
+            mmu_table_note_top(m, w->table[i], w->step[i].gpa, sort, inner);
+        else
+            mmu_table_note(m, w->table[i], w->step[i].gpa, sort, inner);
+    }
 }
 
 int mmu_walk(struct mmu *m, gla_t a, struct walk *w, u32 *error)
@@ -209,8 +219,8 @@ int mmu_walk(struct mmu *m, gla_t a, struct walk *w, u32 *error)
     r = m->lma   ? walk64(m, a, w, error)
         : m->pae ? walk_pae(m, a & 0xffffffff, w, error)
                  : walk32(m, a & 0xffffffff, w, error);
-    if (!r && m->dir && m->dir->precise_mmu)
-        remember_slots(m, w);
+    if (!r && mmu_is_precise(m))
+        remember_slots(m, a, w);
     return r;
 }
 

@@ -282,12 +282,14 @@ int machine_create(struct machine *m, const struct options *o, struct session *s
              o->ram >> 20, o->smp, o->smp == 1 ? "" : "s");
     rc = physmem_create(&m->mem, o->ram);
     if (!rc)
-        rc = directory_create(&m->dir, physmem_frames(&m->mem), m->n_vcpus, host_cpus(),
-                              &m->journal, o->record != NULL,
-                              o->record || o->replay || serial ||
-                                  o->semantics[TRACE_MMU] != TRACE_DEFERRED);
+        rc = directory_create(
+            &m->dir, physmem_frames(&m->mem), m->n_vcpus,
+            o->run_tokens ? o->run_tokens : host_cpus(), &m->journal, o->record != NULL,
+            o->record || o->replay || serial || o->semantics[TRACE_MMU] != TRACE_DEFERRED);
     if (rc)
         return rc;
+    m->dir.sched.cpus = host_cpus();
+    m->dir.sched.fixed = o->run_tokens != 0;
     ram_set_ordered(o->record || o->replay || serial);
     for (unsigned k = 0; k < TRACE_KINDS; k++)
         if (k != TRACE_MMU || o->semantics[k] != TRACE_DEFERRED)

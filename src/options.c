@@ -178,6 +178,15 @@ static int check_clock(const struct options *o, char *err, size_t err_size)
     return 0;
 }
 
+static int check_run_tokens(const struct options *o, char *err, size_t err_size)
+{
+    if (was_given(o, OPT_RUN_TOKENS) && o->sched == OPT_SCHED_SERIAL)
+        return wrong(err, err_size,
+                     "-run-tokens says how many processors execute at a time; it needs "
+                     "-sched parallel");
+    return 0;
+}
+
 /* In what kind of run only brackets will do; null: in any other semantics it goes too. */
 static const char *needs_bracket(const struct options *o)
 {
@@ -266,6 +275,8 @@ static int check_all(struct options *o, char *err, size_t err_size)
         error = fill_defaults(o, err, err_size);
     if (!error && !o->replay)
         error = check_clock(o, err, err_size);
+    if (!error)
+        error = check_run_tokens(o, err, err_size);
     if (!error)
         error = check_digests(o, err, err_size);
     if (!error)

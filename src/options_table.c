@@ -358,6 +358,17 @@ int opt_read_clock(struct options *o, const char *value, char *err, size_t err_s
     return 0;
 }
 
+static int read_run_tokens(struct options *o, const char *value, char *err, size_t err_size)
+{
+    u64 n;
+
+    if (!opt_parse_number(value, PARTICIPANT_VCPUS_MAX, &n) || !n)
+        return wrong(err, err_size, "'%s' is no number of processors; it may be 1 to %d", value,
+                     PARTICIPANT_VCPUS_MAX);
+    o->run_tokens = (unsigned)n;
+    return 0;
+}
+
 static int read_engine(struct options *o, const char *value, char *err, size_t err_size)
 {
     if (!strcmp(value, "bt"))
@@ -584,6 +595,7 @@ const struct opt_row opt_table[OPT_COUNT] = {
     [OPT_REPLAY] = {"replay", NULL, "LOG", false, "run again what LOG recorded", read_replay},
     [OPT_SCHED] = {"sched", NULL, "WHICH", false, "parallel, serial or serial:N (parallel)", opt_read_sched},
     [OPT_CLOCK] = {"clock", NULL, "WHICH", true, "guest time: host or icount (serial: icount)", opt_read_clock},
+    [OPT_RUN_TOKENS] = {"run-tokens", NULL, "N", false, "N processors execute at a time (the host's, fewer if they wait)", read_run_tokens},
     [OPT_ENGINE] = {"engine", NULL, "WHICH", false, "bt, interp or step (bt)", read_engine},
     [OPT_TB_SIZE] = {"tb-size", NULL, "SIZE", false, "room for host code in MiB or as 512K (64)", read_tb_size},
     [OPT_BT_INSNS] = {"bt-insns", NULL, "N", false, "blocks of at most N instructions, 1 to 32 (32)", read_bt_insns},

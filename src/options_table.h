@@ -27,6 +27,7 @@ enum opt_id {
     OPT_RECORD,
     OPT_REPLAY,
     OPT_SCHED,
+    OPT_RUN_TOKENS,
     OPT_ENGINE,
     OPT_TB_SIZE,
     OPT_BT_INSNS,

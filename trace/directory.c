@@ -73,6 +73,14 @@ void directory_want(struct participant *p, u64 object, unsigned right, u64 gpa, 
     p->want_gpa = gpa;
     p->want_size = size;
     p->want_kinds = 0;
+    p->want_guessed = false;
+    pthread_mutex_unlock(&p->lock);
+}
+
+void directory_want_nothing(struct participant *p)
+{
+    pthread_mutex_lock(&p->lock);
+    p->want_right = 0;
     pthread_mutex_unlock(&p->lock);
 }
 
@@ -252,24 +260,29 @@ void directory_claim_locked(struct dir_entry *e, u64 object, struct participant 
     p->claims[p->n_claims++] = object;
 }
 
-/* Whose traces does a write concern: others', *self_kinds the actor's own. */
-static bool concerns_others(const struct dir_entry *e, unsigned actor, u64 gpa, u32 size,
-                            unsigned access, unsigned *self_kinds)
-{
-    bool others = false;
+/* Whose traces an access concerns. */
+struct stakes {
+    bool others, own_exact;
+    unsigned own; /* kinds of the actor's, exact or not */
+};
 
-    *self_kinds = 0;
-    if (!directory_traces_locked(e, gpa, size))
-        return false;
+static struct stakes stakes_of(const struct dir_entry *e, const struct trace_event *about)
+{
+    struct stakes s = {false, false, 0};
+
+    if (!directory_traces_locked(e, about->gpa, about->size))
+        return s;
     for (const struct trace_node *n = e->nodes; n; n = n->next) {
-        if (!trace_node_meets(n, access, gpa, size))
+        if (!trace_node_meets(n, about->access, about->gpa, about->size))
             continue;
-        if (n->participant == actor)
-            *self_kinds |= 1u << n->kind;
-        else
-            others = true;
+        if (n->participant != about->actor) {
+            s.others = true;
+        } else {
+            s.own |= 1u << n->kind;
+            s.own_exact |= n->ranges != NULL;
+        }
     }
-    return others;
+    return s;
 }
 
 static struct trace_event about_write(const struct participant *p, u64 gpa, u32 size, u64 value,
@@ -287,22 +300,23 @@ static enum write_grant want_traced_write(struct participant *p, struct dir_entr
                                           u32 size, u64 value, unsigned how)
 {
     struct trace_event about = about_write(p, gpa, size, value, how);
-    bool others, probe = how & WRITE_IS_PROBE;
-    unsigned self;
+    bool probe = how & WRITE_IS_PROBE;
+    struct stakes s;
 
     if (!probe && (how & WRITE_IS_CAREFUL))
         trace_await_announcer_locked(p, e, gpa >> 12);
-    others = concerns_others(e, p->id, gpa, size, about.access, &self);
-    if (!(how & WRITE_IS_CAREFUL) && (others || (self & CAREFUL_KINDS) || probe || e->announcing))
+    s = stakes_of(e, &about);
+    if (!(how & WRITE_IS_CAREFUL) &&
+        (s.others || (s.own & CAREFUL_KINDS) || probe || e->announcing))
         return WRITE_CAREFUL;
-    if (others && directory_derived_locked(e, p->id, gpa, size,
-                                           directory_kinds_with(p->dir, 1u << TRACE_BRACKET))) {
+    if (s.others && directory_derived_locked(e, p->id, gpa, size,
+                                             directory_kinds_with(p->dir, 1u << TRACE_BRACKET))) {
         directory_want(p, gpa >> 12, RIGHT_WRITE, gpa, size);
         return WRITE_MISS;
     }
     if (probe)
         directory_claim_locked(e, gpa >> 12, p);
-    else if (!(how & WRITE_IS_UPDATE) && (others || self))
+    else if (!(how & WRITE_IS_UPDATE) && (s.others || s.own_exact))
         trace_before_locked(p, e, &about);
     return WRITE_LOCKED;
 }
@@ -373,13 +387,18 @@ void directory_wrote(struct participant *p, u64 gpa, u32 size, u64 value, unsign
 {
     struct trace_event about = about_write(p, gpa, size, value, how);
     struct dir_entry *e = &p->dir->entries[gpa >> 12];
-    bool self;
+    struct stakes s = stakes_of(e, &about);
+    unsigned own = s.own;
 
-    trace_after_locked(p, e, &about, true);
-    self = directory_derived_kinds_locked(e, p->id, gpa, size, ALL_KINDS);
+    if (s.others || s.own_exact) {
+        own = directory_derived_kinds_locked(e, p->id, gpa, size, ALL_KINDS);
+        trace_after_locked(p, e, &about, true);
+    } else {
+        trace_count_own(p, gpa >> 12, own); /* whoever was told before has lost what he derived */
+    }
     pthread_mutex_unlock(directory_lock_of(p->dir, gpa >> 12));
-    if (self && p->wrote)
-        p->wrote(p, gpa, size);
+    if (own && p->wrote)
+        p->wrote(p, gpa, size, own);
 }
 
 void directory_cancel_write(struct participant *p, u64 gpa, u32 size)

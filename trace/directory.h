@@ -48,7 +48,8 @@ struct line_state;
 
 struct dir_entry {
     pmask_t readers; /* recorded run: who has the read hold */
-    pmask_t wcached; /* plain run: who may have write permission cached */
+    pmask_t
+        wcached; /* who may have write permission cached; recorded run: who did since he got his hold */
     pmask_t waiters; /* whom to wake when something is released */
     struct trace_node *nodes;
     u64 traced_lines; /* the nodes' lines together: most writes to such a page touch none of them */
@@ -64,6 +65,8 @@ struct dir_entry {
     u8 writer;      /* participant with the write hold, NOBODY */
     u8 last_writer; /* NOBODY: never held */
     u8 announcing; /* participant + 1 that waits for acknowledgements within an access to it; 0: none */
+    u8 migrates; /* how often in a row a reader went on to write: makes it MIGRATES, and the next is taken for one */
+    bool guessed; /* the writer asked to read */
     bool touched;
     bool
         from_lines; /* the writer's hold was made of the page's lines, whose history is kept until it is used */
@@ -128,6 +131,9 @@ static inline bool directory_has(const struct participant *p, u64 object, unsign
 
 /* Note what p could not get; the caller then abandons its instruction. Owner. */
 void directory_want(struct participant *p, u64 object, unsigned right, u64 gpa, u32 size);
+
+/* p goes on without it after all. Owner. */
+void directory_want_nothing(struct participant *p);
 
 /* p is about to keep something derived from [gpa, gpa+len) (within a page). 0: traced from now on; -EAGAIN: p lacks
  * the right (noted), abandon and acquire. Drops p's own cached write permission. Owner. */
@@ -203,6 +209,8 @@ void trace_await_receipts(struct participant *p);
 /* Lock something that others hold while they wait for acknowledgements within an instruction. Owner. */
 void trace_lock_receiving(struct participant *p, pthread_mutex_t *lock);
 
+/* Count the write of p to what it alone has derived something from, in those kinds. Entry locked. */
+void trace_count_own(struct participant *p, u64 object, unsigned kinds);
 void trace_count_event(struct directory *d, unsigned kind, unsigned actor);
 void trace_count_notification(struct directory *d, unsigned kind, unsigned consumer,
                               bool acknowledged);

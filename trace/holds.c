@@ -10,6 +10,10 @@
  * claimed: kept until the waiting instruction has retired. A claim yields only to an older ticket (wound-wait), and
  * only while its owner is not running, so the instruction that waited longest always gets through.
  *
+ * Data that goes from one to the next (what a lock protects) is mostly read first and then written, which would be two
+ * acquisitions. So where readers have gone on to write MIGRATES times in a row, a reader gets the exclusive hold at once, until
+ * one is found who had no use for it. That is for when one vCPU runs at a time: others that run may be reading too.
+ *
  * A running holder acknowledges in hold_serve(), at a boundary. It may put a release off for WINDOW instructions
  * from the grant, so that a contended page moves after some work and not at every access.
  */
@@ -19,7 +23,7 @@
 #include "src/base/wait.h"
 #include "trace/lines.h"
 
-enum { WINDOW = 5000 };
+enum { WINDOW = 5000, MIGRATES = 2 };
 
 /* ---- Giving up ---------------------------------------------------------------------------------------------- */
 
@@ -30,6 +34,18 @@ static u64 *read_positions(struct dir_entry *e)
         CHECK(e->read_pos);
     }
     return e->read_pos;
+}
+
+/* What a participant has to drop of what it has derived from the page. Most pages have nothing derived from them, and to drop
+ * code or tables that were never there would cost it all that it has found out about where its code is. */
+static unsigned derived_by(const struct dir_entry *e, unsigned id)
+{
+    unsigned what = 0;
+
+    for (const struct trace_node *n = e->nodes; n; n = n->next)
+        if (n->participant == id && !n->ranges)
+            what |= directory_drop_of_kind[n->kind];
+    return what;
 }
 
 /* Take from c what stands in the way of `right`, at c->position. Entry and c locked; c is parked or is the caller. */
@@ -45,6 +61,9 @@ static void release_ordered(struct directory *d, struct dir_entry *e, u64 object
         bool used = e->grant_pos != c->position;
 
         e->writer = NOBODY;
+        if (e->guessed && used && !(e->wcached & PMASK(c->id)))
+            e->migrates = 0;
+        e->guessed = false;
         if (!used && e->from_lines) {
             lines_resume_locked(e);
             right = RIGHT_WRITE; /* nobody holds such a page */
@@ -64,7 +83,7 @@ static void release_ordered(struct directory *d, struct dir_entry *e, u64 object
         e->readers &= ~PMASK(c->id);
         c->rights[object] = 0;
         if (page) {
-            c->drop(c, object, DROP_ALL);
+            c->drop(c, object, DROP_READ | DROP_WRITE | derived_by(e, c->id));
             directory_remove_nodes_locked(e, c->id,
                                           1u << TRACE_CODE | 1u << TRACE_MMU | 1u << TRACE_DESC |
                                               1u << TRACE_WATCH);
@@ -201,6 +220,9 @@ static void grant_ordered(struct directory *d, struct dir_entry *e, struct parti
             if (e->read_pos[i])
                 log_edge(p, i, e->read_pos[i] - 1, object);
     }
+    if ((right & RIGHT_WRITE) && (p->rights[object] & RIGHT_READ) && e->last_writer != p->id)
+        e->migrates = (u8)MIN(e->migrates + 1, MIGRATES);
+    e->wcached &= ~PMASK(p->id);
     if (!e->touched) {
         right |= RIGHT_WRITE; /* first touch: exclusive, whatever was asked for */
         e->last_writer = NOBODY;
@@ -209,6 +231,7 @@ static void grant_ordered(struct directory *d, struct dir_entry *e, struct parti
     e->readers |= PMASK(p->id);
     if (right & RIGHT_WRITE) {
         e->writer = (u8)p->id;
+        e->guessed = p->want_guessed;
         e->grant_pos = p->position;
     }
     p->rights[object] |= (u8)(right | RIGHT_READ);
@@ -263,6 +286,16 @@ static enum attempt switch_to_lines(struct directory *d, struct dir_entry *e, st
     return GOT;
 }
 
+/* p wants to read what it will most likely write next. Entry locked. */
+static void guess(struct directory *d, struct dir_entry *e, struct participant *p)
+{
+    if (p->want_object >= d->n_pages || (p->want_right & RIGHT_WRITE) || e->migrates < MIGRATES ||
+        !sched_alone(&d->sched))
+        return;
+    want_more(p, RIGHT_WRITE);
+    p->want_guessed = true;
+}
+
 /* One look at the object. */
 static enum attempt try_acquire(struct directory *d, struct participant *p)
 {
@@ -286,6 +319,8 @@ static enum attempt try_acquire(struct directory *d, struct participant *p)
         }
         want_more(p, RIGHT_WRITE);
     }
+    if (d->order)
+        guess(d, e, p);
     who = conflicts(d, e, p, &kinds);
     for (int i = -1; (i = pmask_next(who, i)) >= 0;) {
         struct participant *c = d->who[i];

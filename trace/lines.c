@@ -80,7 +80,7 @@ bool lines_wanted_locked(struct directory *d, struct dir_entry *e, u64 object)
     e->heat = age > 31 ? 0 : e->heat >> age;
     if (age)
         e->heat_at = now;
-    return object < d->n_pages && ++e->heat > HOT && !e->nodes;
+    return object < d->n_pages && ++e->heat > HOT && !e->nodes && !sched_alone(&d->sched);
 }
 
 void lines_begin_locked(struct directory *d, struct dir_entry *e, struct participant *p, u64 gfn)
@@ -113,7 +113,7 @@ void lines_begin_locked(struct directory *d, struct dir_entry *e, struct partici
     e->from_lines = false;
     pthread_mutex_lock(&p->lock);
     p->rights[gfn] = 0;
-    p->drop(p, gfn, DROP_ALL);
+    p->drop(p, gfn, DROP_READ | DROP_WRITE); /* nothing is derived from it */
     pthread_mutex_unlock(&p->lock);
     atomic_store_explicit(&e->lined, true, memory_order_release);
     atomic_fetch_add_explicit(&d->line_pages, 1, memory_order_relaxed);

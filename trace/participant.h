@@ -141,7 +141,8 @@ struct participant {
     u64 want_gpa;
     u32 want_size;
     u8 want_right;
-    u16 want_kinds; /* kinds whose event this acquisition has counted; under the object's lock */
+    bool want_guessed; /* to write as well was nobody's wish, but is likely; owner only */
+    u16 want_kinds;    /* kinds whose event this acquisition has counted; under the object's lock */
     pmask_t want_told
         [TRACE_KINDS]; /* of those kinds: who was told in the last such event; under the object's lock */
     u16 event_kinds;    /* kinds whose event the present access has counted; owner only */
@@ -171,15 +172,15 @@ struct participant {
     bool ended; /* under lock: goes no further (end of the log, failure) */
 
     bool has_token;
-    bool token_granted; /* under the scheduler's lock */
+    _Atomic bool token_granted; /* set under the scheduler's lock */
     pthread_cond_t token;
     struct participant *token_next;
 
     /* Drop what was derived from guest page gfn (DROP_*). Called with p->lock held, by the owner at a boundary (or
      * in its own access), or by others while it is parked. */
     void (*drop)(struct participant *p, u64 gfn, unsigned what);
-    /* The owner itself wrote to traced memory it derived something from. */
-    void (*wrote)(struct participant *p, u64 gpa, unsigned size);
+    /* The owner itself wrote to traced memory it derived something from, in those kinds (a bit each). */
+    void (*wrote)(struct participant *p, u64 gpa, unsigned size, unsigned kinds);
     /* Consumer of an exact trace (trace_add; may be NULL): called when it acknowledges, as drop is, and by itself within
      * its own access. p->lock is held: it may note what it hears and kick, not call trace/. */
     void (*notify)(struct participant *p, const struct trace_event *ev);

@@ -7,15 +7,16 @@
  */
 #include "trace/sched.h"
 
+#include "src/base/wait.h"
 #include "trace/participant.h"
 
-enum { PERIOD_INSNS = 4000000, BUSY_INSNS = 6000, HOLD_OFF_MAX = 64 };
+enum { PERIOD_INSNS = 4000000, BUSY_INSNS = 6000, HOLD_OFF_MAX = 64, SPINS = 3000 };
 
 void sched_create(struct sched *s, unsigned k)
 {
     memset(s, 0, sizeof(*s));
     pthread_mutex_init(&s->lock, NULL);
-    s->k = s->k_max = MAX(k, 1);
+    s->k = s->k_max = s->cpus = MAX(k, 1);
 }
 
 void sched_destroy(struct sched *s)
@@ -38,6 +39,22 @@ static void enqueue(struct sched *s, struct participant *p)
         s->tail = s->tail->token_next = p;
 }
 
+/* Wait for the token, on the CPU for a while if there is one for that: to be woken takes longer than most turns. Locked. */
+static void await_token(struct sched *s, struct participant *p)
+{
+    if (s->running + s->spinning < s->cpus) {
+        s->spinning++;
+        pthread_mutex_unlock(&s->lock);
+        for (unsigned i = 0;
+             i < SPINS && !atomic_load_explicit(&p->token_granted, memory_order_acquire); i++)
+            wait_relax();
+        pthread_mutex_lock(&s->lock);
+        s->spinning--;
+    }
+    while (!p->token_granted)
+        pthread_cond_wait(&p->token, &s->lock);
+}
+
 void sched_enter(struct sched *s, struct participant *p)
 {
     pthread_mutex_lock(&s->lock);
@@ -46,8 +63,7 @@ void sched_enter(struct sched *s, struct participant *p)
     } else {
         enqueue(s, p);
         atomic_fetch_add_explicit(&s->waiting, 1, memory_order_relaxed);
-        while (!p->token_granted)
-            pthread_cond_wait(&p->token, &s->lock);
+        await_token(s, p);
     }
     p->has_token = true;
     pthread_mutex_unlock(&s->lock);
@@ -81,10 +97,15 @@ void sched_leave(struct sched *s, struct participant *p)
 
 void sched_account(struct sched *s, u64 icount, u64 waits)
 {
+    /* An attempt that fails again is to be a short one. */
+    u64 period = s->k > 1 && s->hold_off ? PERIOD_INSNS / 4 : PERIOD_INSNS;
+
+    if (s->fixed)
+        return;
     pthread_mutex_lock(&s->lock);
     s->seen_icount += icount;
     s->seen_waits += waits;
-    if (s->seen_icount >= PERIOD_INSNS) {
+    if (MAX(s->seen_icount, s->seen_waits * BUSY_INSNS) >= period) {
         bool busy = s->seen_waits * BUSY_INSNS > s->seen_icount;
 
         if (s->k > 1 && busy) {

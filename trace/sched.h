@@ -16,7 +16,11 @@ struct participant;
 
 struct sched {
     pthread_mutex_t lock;
-    unsigned k_max, k;
+    unsigned k_max;
+    _Atomic unsigned k;
+    bool fixed;        /* k stays what it is */
+    unsigned cpus;     /* of the host */
+    unsigned spinning; /* waiting for a token on a CPU that nobody else needs */
     _Atomic u32 running;
     struct participant *head, *tail; /* waiting for a token */
     _Atomic u32 waiting;
@@ -34,6 +38,11 @@ void sched_leave(struct sched *s, struct participant *p);
 static inline bool sched_contended(struct sched *s)
 {
     return atomic_load_explicit(&s->waiting, memory_order_relaxed) != 0;
+}
+/* Does one vCPU run at a time? */
+static inline bool sched_alone(struct sched *s)
+{
+    return atomic_load_explicit(&s->k, memory_order_relaxed) == 1;
 }
 /* p has executed `icount` instructions and waited `waits` times in all: adjust k. */
 void sched_account(struct sched *s, u64 icount, u64 waits);

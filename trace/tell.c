@@ -65,6 +65,14 @@ static void count_access(struct participant *p, u64 object, unsigned kind)
     trace_count_event(p->dir, kind, p->id);
 }
 
+void trace_count_own(struct participant *p, u64 object, unsigned kinds)
+{
+    for (unsigned k = 0; k < TRACE_KINDS; k++)
+        if (kinds & 1u << k)
+            count_access(p, object, k);
+    p->event_kinds = 0;
+}
+
 /* ---- Receiving ------------------------------------------------------------------------------------------------ */
 
 /* Take receipt of a post: the consumer's own callback. c->lock held. */
@@ -334,7 +342,8 @@ bool trace_tells_before_locked(const struct directory *d, const struct dir_entry
     if (!directory_traces_locked(e, about->gpa, about->size))
         return false;
     for (const struct trace_node *n = e->nodes; n; n = n->next)
-        if ((kinds & 1u << n->kind) && trace_node_meets(n, about->access, about->gpa, about->size))
+        if ((kinds & 1u << n->kind) && (n->participant != about->actor || n->ranges) &&
+            trace_node_meets(n, about->access, about->gpa, about->size))
             return true;
     return false;
 }

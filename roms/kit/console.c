@@ -4,8 +4,6 @@
  * %c %s %d %u %x with - 0 width and l/ll. A call is formatted whole and then written under a lock,
  * so lines of different CPUs do not mix.
  */
-#include <stdarg.h>
-
 #include "roms/kit/kit.h"
 
 #define COM1 0x3f8
@@ -94,9 +92,14 @@ static void format_text(struct out *out, const char *f, va_list args)
         } else if (*f == 'c') {
             put(out, (char)va_arg(args, int));
         } else if (*f == 'd') {
-            put_integer(out, 'd', longs ? va_arg(args, int64_t) : va_arg(args, int), width, pad);
+            int64_t value = longs > 1 ? va_arg(args, long long)
+                            : longs   ? va_arg(args, long)
+                                      : va_arg(args, int);
+            put_integer(out, 'd', value, width, pad);
         } else if (*f == 'u' || *f == 'x') {
-            uint64_t value = longs ? va_arg(args, uint64_t) : va_arg(args, unsigned);
+            uint64_t value = longs > 1 ? va_arg(args, unsigned long long)
+                             : longs   ? va_arg(args, unsigned long)
+                                       : va_arg(args, unsigned);
             put_integer(out, *f, (int64_t)value, width, pad);
         } else {
             put(out, *f);
@@ -118,20 +121,27 @@ static void write_out(const struct out *out)
     }
 }
 
-void print(const char *format, ...)
+void print_args(const char *format, va_list args)
 {
     struct out out = {.length = 0};
-    va_list args;
+    unsigned long flags;
 
-    va_start(args, format);
     format_text(&out, format, args);
-    va_end(args);
-    uint64_t flags = irq_save();
+    flags = irq_save();
     while (__atomic_exchange_n(&console_lock, 1, __ATOMIC_ACQUIRE))
         cpu_pause();
     write_out(&out);
     __atomic_store_n(&console_lock, 0, __ATOMIC_RELEASE);
     irq_restore(flags);
+}
+
+void print(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    print_args(format, args);
+    va_end(args);
 }
 
 void panic(const char *format, ...)

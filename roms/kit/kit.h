@@ -11,6 +11,7 @@
 #ifndef ROMS_KIT_KIT_H
 #define ROMS_KIT_KIT_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -156,16 +157,16 @@ static inline void irq_halt(void)
     __asm__ volatile("sti; hlt; cli" : : : "memory");
 }
 
-static inline uint64_t irq_save(void)
+static inline unsigned long irq_save(void)
 {
-    uint64_t flags;
-    __asm__ volatile("pushfq; popq %0; cli" : "=r"(flags) : : "memory");
+    unsigned long flags;
+    __asm__ volatile("pushf; pop %0; cli" : "=r"(flags) : : "memory");
     return flags;
 }
 
-static inline void irq_restore(uint64_t flags)
+static inline void irq_restore(unsigned long flags)
 {
-    __asm__ volatile("pushq %0; popfq" : : "r"(flags) : "memory", "cc");
+    __asm__ volatile("push %0; popf" : : "r"(flags) : "memory", "cc");
 }
 
 static inline void tlb_flush_page(uint64_t va)
@@ -190,6 +191,7 @@ static inline struct cpu *this_cpu(void)
 
 void console_init(void);
 void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void print_args(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
 /* Prints why, and ends the run as failed. */
 void panic(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 

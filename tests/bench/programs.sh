@@ -148,7 +148,7 @@ run_x86sim() {
     shift 5
     run_programs "$x_set" "$x_who" "$x_round" "$x_cpus" "$x_names" "$X86SIM" -engine "$ENGINE" \
         -smp "$x_cpus" -m 512 -kernel "$kernel" -initrd "$bench_initrd" -append "$(bench_line "$x_names")" \
-        -nographic "$@"
+        -nographic ${TOKENS:+--run-tokens "$TOKENS"} "$@"
 }
 
 # run_qemu SET WHO ROUND CPUS NAMES OPTION...: the options are -accel's and what belongs to it.
@@ -262,7 +262,8 @@ record_programs() {
         rm -f "$work/log"
         run_x86sim "$1" plain $round "$2" "$names" || return
         run_x86sim "$1" recorded $round "$2" "$names" -record "$work/log" || return
-        run_programs "$1" replayed $round "$2" "$names" "$X86SIM" -engine "$ENGINE" -replay "$work/log" || return
+        run_programs "$1" replayed $round "$2" "$names" "$X86SIM" -engine "$ENGINE" \
+            -replay "$work/log" ${TOKENS:+--run-tokens "$TOKENS"} || return
         ! has_qemu || run_icount "$1" $round "$2" "$names"
         round=$((round + 1))
     done

@@ -109,7 +109,7 @@ static void execute(struct vcpu *v)
     v->blk = NULL;
     mmu_fetch_commit(&v->mmu);
     if (stepped)
-        debug_end_insn(v, blk->rip + blk->len);
+        debug_end_insn(v, blk->rip, blk->rip + blk->len);
     mmu_forget_code(&v->mmu);
 }
 

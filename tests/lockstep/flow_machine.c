@@ -216,7 +216,7 @@ void flow_machine_start(struct flow_machine *m, const struct flow_program *p, co
     set_registers(v, p);
     vcpu_set_flags(v, 2);
     vcpu_update_mode(v);
-    mmu_flush_all(&v->mmu);
+    mmu_drop_all(&v->mmu);
     mmu_forget_code(&v->mmu);
     v->p.position = 0;
     participant_set_budget(&v->p, 0, 0);

@@ -103,7 +103,7 @@ options_linux() {
 options_help() {
     run_guest help 20 "$X86SIM" --help
     expect help "$(said help)" [ "$status" -eq 0 ]
-    for option in kernel initrd append smp record replay sched clock engine trace-semantics stats cpu tb-size bt-insns bt-threshold bt-nochain bt-notraces d D bt-dump perf-map gdb-jit; do
+    for option in kernel initrd append smp record replay sched run-tokens clock engine trace-semantics stats cpu tb-size bt-insns bt-threshold bt-nochain bt-notraces d D bt-dump perf-map gdb-jit; do
         expect help "--help does not name $option" grep -q -e "-$option" "$work/help.out"
     done
     run_guest version 20 "$X86SIM" --version

@@ -52,6 +52,29 @@ topic_engines() {
             replay "serial-$guest" parallel 120
         topic_engines_unlogged $guest
     done
+    topic_engines_tokens
+}
+
+# tokens_are NAME N: the run kept N run tokens to its end.
+tokens_are() {
+    limits=$(tr -d '\r' <"$work/$1.err" | awk '$2 == "token_limit" || $2 == "token_limit_lowered" { print $3 }' | paste -s -d /)
+    expect "$1" "$2 run tokens became $limits (the limit/how often it was lowered)" [ "$limits" = "$2/0" ]
+}
+
+# How many vCPUs run at a time is a matter of the run alone: recorded with one number, replayed with others.
+topic_engines_tokens() {
+    short_guest contend 30
+    run_guest tokens-plain 120 "$X86SIM" -smp 4 $short --run-tokens 3 --stats
+    expect tokens-plain "$(said tokens-plain)" [ "$status" -eq 0 ]
+    tokens_are tokens-plain 3
+    for tokens in 1 3; do
+        record "tokens-$tokens" 240 -smp 4 $short --run-tokens $tokens --stats || continue
+        tokens_are "tokens-$tokens" $tokens
+        replay "tokens-$tokens" default 120
+        for again in 1 4; do
+            replay "tokens-$tokens" "with-$again" 240 --run-tokens $again
+        done
+    done
 }
 
 # Serial runs on instruction time are the same without a log, and with either engine.

@@ -23,9 +23,9 @@ static void on_drop(struct participant *p, u64 gfn, unsigned what)
     mmu_drop(m, gfn, what);
 }
 
-static void on_wrote(struct participant *p, u64 gpa, unsigned size)
+static void on_wrote(struct participant *p, u64 gpa, unsigned size, unsigned kinds)
 {
-    (void)p;
+    (void)p, (void)kinds;
     mmu_wrote(m, gpa, size);
 }
 

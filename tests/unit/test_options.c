@@ -188,6 +188,16 @@ static void clock_and_schedule(void)
     refuse("-demo -sched serially", "-sched", "serial:N");
     refuse("-demo -clock tsc", "-clock", "icount");
     refuse("-demo -engine jit", "-engine", "interp");
+    accept("-demo -run-tokens 3");
+    CU_ASSERT_EQUAL(o.run_tokens, 3);
+    accept("-replay r --run-tokens 64");
+    CU_ASSERT_EQUAL(o.run_tokens, 64);
+    accept("-demo");
+    CU_ASSERT_EQUAL(o.run_tokens, 0);
+    refuse("-demo -run-tokens 0", "-run-tokens", "1 to 64");
+    refuse("-demo -run-tokens 65", "-run-tokens", "1 to 64");
+    refuse("-demo -run-tokens two", "-run-tokens", "1 to 64");
+    refuse("-demo -sched serial -run-tokens 1", "-run-tokens", "-sched parallel");
     refuse("-demo -seed 0", "-seed", NULL);
     refuse("-demo -icount-limit 0", "-icount-limit", NULL);
     refuse("-demo -record r -digest-interval 0", "-digest-interval", "1 to");

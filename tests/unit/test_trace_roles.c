@@ -366,8 +366,32 @@ static void ordered_runs_tell_too(void)
     }
 }
 
+/* Who was told has lost what he derived, so at its end an announced write may concern nobody any more; the next one is another
+ * event all the same. */
+static void each_write_is_an_event(void)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(all_semantics); i++)
+        for (unsigned own = 0; own < 2; own++) {
+            stage_begin(&s, VCPUS, false);
+            s.dir.semantics[TRACE_CODE] = (u8)all_semantics[i];
+            for (unsigned n = 1; n <= 3; n++) {
+                unsigned told = n * (own ? 0 : 2);
+
+                for (unsigned who = A; !own && who <= B; who++)
+                    stage_derive(&s, who, TRACE_CODE, 0x1000, 64);
+                stage_derive(&s, own ? E : C, TRACE_CODE, own ? 0x1000 : 0x1040, 64);
+                stage_write(&s, E, 0x1008, 4, n);
+                CU_ASSERT(stage_counts(&s, TRACE_CODE, n, told,
+                                       all_semantics[i] == TRACE_POST_ASYNC ? 0 : told,
+                                       n * (VCPUS - 1)));
+            }
+            stage_end(&s);
+        }
+}
+
 TEST_SUITE(trace_roles, TEST(example_one_for_writes), TEST(example_one_for_reads),
            TEST(example_two_for_writes), TEST(example_two_for_reads),
            TEST(derived_structures_have_the_same_roles), TEST(deriving_bothers_no_bystander),
            TEST(kinds_are_told_apart), TEST(removing_is_exact), TEST(wrong_ranges_are_refused),
-           TEST(the_time_of_telling), TEST(the_agent_takes_part), TEST(ordered_runs_tell_too));
+           TEST(the_time_of_telling), TEST(each_write_is_an_event), TEST(the_agent_takes_part),
+           TEST(ordered_runs_tell_too));

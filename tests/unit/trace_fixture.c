@@ -51,11 +51,11 @@ static void on_notify(struct participant *p, const struct trace_event *ev)
     party->n_heard++;
 }
 
-static void on_wrote(struct participant *p, u64 gpa, unsigned size)
+static void on_wrote(struct participant *p, u64 gpa, unsigned size, unsigned kinds)
 {
     struct party *party = p->owner;
 
-    (void)size;
+    (void)size, (void)kinds;
     party->n_wrote++;
     party->wrote[gpa >> 12] = true;
 }
