@@ -512,7 +512,7 @@ u32 bt_sse_defines(const struct uop *u);
 
 /* lower_shift.c, lower_bits.c */
 bool bt_shift_is_lowered(const struct uop *u, const struct low *l);
-bool bt_lower_shift(struct trans *t, const struct low *l);
+void bt_lower_shift(struct trans *t, const struct low *l);
 void bt_lower_double_shift(struct trans *t, const struct low *l);
 /* Is it a shift by CL? */
 static inline bool bt_is_by_cl(const struct low *l)

@@ -667,7 +667,7 @@ bool bt_lower_int(struct trans *t, const struct low *l)
     switch ((enum low_kind)l->kind) {
     case LOW_ALU: lower_alu(t, l); break;
     case LOW_UNARY: lower_unary(t, l); break;
-    case LOW_SHIFT: return bt_lower_shift(t, l);
+    case LOW_SHIFT: bt_lower_shift(t, l); break;
     case LOW_DSHIFT: bt_lower_double_shift(t, l); break;
     case LOW_BIT: bt_lower_bit(t, l); break;
     case LOW_BITS: bt_lower_bits(t, l); break;

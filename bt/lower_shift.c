@@ -18,6 +18,8 @@ bool bt_shift_is_lowered(const struct uop *u, const struct low *l)
         return false;
     if (bt_is_by_cl(l))
         return l->size >= 4;
+    if ((l->op == OP_ROL || l->op == OP_ROR) && !(u->imm & (8u * l->size - 1)))
+        return false;
     return l->size >= 4 || u->imm < 8u * l->size;
 }
 
@@ -177,32 +179,39 @@ static void shift_by_cl(struct trans *t, const struct low *l)
 /* A rotate by a constant whose CF and OF are stored. */
 static void stored_rotate(struct trans *t, const struct low *l)
 {
-    int dst = bt_use_operand(t, t->u->dst, l->size, H_DX);
+    struct emitter *e = &t->e;
 
-    emit_xr(&t->e, l->size, 0xc1, shift_ext[l->op], (unsigned)dst);
-    emit8(&t->e, (unsigned)t->u->imm);
-    if (dst == H_DX)
-        bt_define(t, t->u->dst, l->size, dst);
-    else
-        emit_rr(&t->e, 8, 0x8b, H_DX, (unsigned)dst);
+    if (l->form == FORM_MI) {
+        struct host_mem m = bt_access(t, l->size, MMU_RMW, true);
+
+        emit_rm(e, 8, 0x8d | EMIT_FIXED, H_AX, m);
+        emit_xm(e, l->size, 0xc1, shift_ext[l->op], host_at(H_AX, 0));
+        emit8(e, (unsigned)t->u->imm);
+        emit_rm(e, l->size, 0x8b, H_DX, host_at(H_AX, 0));
+    } else {
+        int dst = bt_use_operand(t, t->u->dst, l->size, H_DX);
+
+        emit_xr(e, l->size, 0xc1, shift_ext[l->op], (unsigned)dst);
+        emit8(e, (unsigned)t->u->imm);
+        if (dst == H_DX)
+            bt_define(t, t->u->dst, l->size, dst);
+        else
+            emit_rr(e, 8, 0x8b, H_DX, (unsigned)dst);
+    }
     store_rotated(t, l);
     bt_flags_are_stored(t);
 }
 
-bool bt_lower_shift(struct trans *t, const struct low *l)
+void bt_lower_shift(struct trans *t, const struct low *l)
 {
     bool rotates = l->op == OP_ROL || l->op == OP_ROR;
 
-    if (bt_is_by_cl(l)) {
+    if (bt_is_by_cl(l))
         shift_by_cl(t, l);
-    } else if (rotates && l->flags && bt_fate(t) == FLAGS_STORE) {
-        if (l->form != FORM_RI || !(t->u->imm & (8u * l->size - 1)))
-            return false;
+    else if (rotates && l->flags && bt_fate(t) == FLAGS_STORE)
         stored_rotate(t, l);
-    } else {
+    else
         shift_by_constant(t, l);
-    }
-    return true;
 }
 
 /* ---- Double shifts ------------------------------------------------------------------------------------------------- */

@@ -119,8 +119,10 @@ void bt_link(struct bt *bt, struct bt_exit *x, struct bt_block *to)
 
     if (x->to || x->gone || to->gone)
         return;
-    if (!id) /* its page may have been fine */
-        id = to->page_id = bt_page_id(bt, to->b);
+    if (!id) { /* its page may have been fine */
+        id = bt_page_id(bt, to->b);
+        to->page_id = id;
+    }
     if (!id)
         return;
     if (x->id) {

@@ -5,6 +5,7 @@
  * length; from then on it runs to its end unless something goes wrong half-way.
  */
 #include "bt/watch.h"
+#include "src/base/check.h"
 
 /* The two halves of the budget's word are looked at apart: one load of both, right behind the store of one, would wait for
  * that store to leave the store buffer. */
@@ -106,6 +107,7 @@ static void lower(struct trans *t)
         (bt_lower_int(t, l) || bt_lower_bmi(t, l) || bt_lower_flow(t, l) || bt_lower_sse(t, l) ||
          bt_lower_avx(t, l) || bt_lower_x87(t, l) || bt_lower_mmx(t, l)))
         return;
+    CHECK(!t->is_trace); /* a call gives nothing back of what was charged behind its block */
     bt_x87_flush(t);
     if (bt_lower_sys(t))
         return;
