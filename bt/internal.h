@@ -170,6 +170,8 @@ struct bt_block {
     u8 *code;
     struct bt_exit *in;  /* under the lock */
     _Atomic u32 page_id; /* 0: nothing is chained to it */
+    u32 second_id; /* of the page in which it ends, if it crosses; its own code looks for that, */
+    u32 past;      /* in so many bytes: whoever has just found the block goes past them */
     u16 page_slot;
     u32 code_size;
     /* What does not pay: micro-ops without a site, windows of the superblock that begins here (bt/sites.c). */
@@ -303,6 +305,7 @@ struct trans {
     } elsewhere[BT_TRACE_BLOCKS];
     unsigned n_elsewhere;
     u8 *budget[2];
+    u8 *second; /* the test of the page in which it ends, if it crosses */
     /* Where the host code of micro-op i begins, from the block's; then: what is out of line. */
     u32 at[BT_SEQ_MAX + 1];
 };
@@ -576,6 +579,12 @@ static inline bool bt_fits(const struct bt *bt, unsigned n, unsigned more, unsig
 bool bt_make_room(struct vcpu *v);
 /* The number of b's page as it is mapped now. 0: it has none. */
 u32 bt_page_id(struct bt *bt, const struct block *b);
+/* That of the page in which b ends, if it crosses; else 0. */
+u32 bt_second_id(struct bt *bt, const struct block *b);
+static inline u64 bt_second_page(const struct block *b)
+{
+    return (b->rip >> 12) + 1;
+}
 void bt_link(struct bt *bt, struct bt_exit *x, struct bt_block *to);
 /* All that leads to the head leads to where it is entered now. */
 void bt_redirect(struct bt_block *head);
@@ -625,6 +634,14 @@ void bt_trace_gone(struct bt_trace *tr);
 void bt_trace_entry(struct trans *t);
 /* Forget what the sites know, as soon as an entry of the TLB was lost. */
 void bt_clear_sites(struct vcpu *v);
+/* Where the dispatcher, who has looked at everything, enters bb, and what is looked up by address; and below: where chains
+ * lead. */
+static inline u8 *bt_start_of(const struct bt_block *bb)
+{
+    const struct bt_trace *tr = atomic_load_explicit(&bb->trace, memory_order_acquire);
+
+    return tr ? tr->code : bb->code + bb->past;
+}
 /* Where bb is entered. */
 static inline u8 *bt_entry_of(const struct bt_block *bb)
 {

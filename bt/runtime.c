@@ -165,9 +165,11 @@ static void note_entry(struct vcpu *v, const struct bt_block *bb)
 
     if (id)
         v->t.page_id[!!(bb->b->key & KEY_USER)][bb->page_slot] = id;
+    if (id && bb->second_id)
+        v->t.page_id[!!(bb->b->key & KEY_USER)][bt_second_page(bb->b) % BT_PAGES] = bb->second_id;
     v->t.jump[i].lin = rip;
     v->t.jump[i].tag = v->t.jump_tag;
-    v->t.jump[i].code = bt_exec(v->t.bt, bt_entry_of(bb));
+    v->t.jump[i].code = bt_exec(v->t.bt, bt_start_of(bb));
 }
 
 /* Interpret b. False: the budget does not cover it. */
@@ -189,7 +191,7 @@ static u64 enter(struct vcpu *v, const struct bt_block *bb)
     u64 left;
 
     v->t.own->entered++;
-    left = fn(v, bt_exec(bt, bt_entry_of(bb)));
+    left = fn(v, bt_exec(bt, bt_start_of(bb)));
     bt_published(bt);
     v->blk = NULL;
     return left;
@@ -199,7 +201,7 @@ static void chain(struct bt *bt, struct bt_exit *from, struct bt_block *to)
 {
     const struct block *b = to->b;
 
-    if (from->to || bt->options->no_chain || b->gpa2 ||
+    if (from->to || bt->options->no_chain ||
         atomic_load_explicit(&b->page->fine, memory_order_relaxed))
         return;
     bt_lock(bt);

@@ -76,18 +76,42 @@ static struct bt_page *place_of(struct bt *bt, u64 page, u64 gfn, u32 key)
 }
 
 /* Numbers are never given twice, so the table can be made afresh at any time. */
-u32 bt_page_id(struct bt *bt, const struct block *b)
+static u32 id_of(struct bt *bt, u64 page, u64 gfn, u32 key)
 {
-    struct bt_page *p;
+    struct bt_page *p = place_of(bt, page, gfn, key);
 
-    if (b->gpa2 || !b->page || atomic_load_explicit(&b->page->fine, memory_order_relaxed))
-        return 0;
-    p = place_of(bt, b->rip >> 12, b->gpa >> 12, b->key);
     if (p->id || bt->n_pages >= BT_IDS / 2 || bt->last_id == ~0u)
         return p->id;
     bt->n_pages++;
-    *p = (struct bt_page){b->rip >> 12, b->gpa >> 12, b->key, ++bt->last_id};
+    *p = (struct bt_page){page, gfn, key, ++bt->last_id};
     return p->id;
+}
+
+static bool is_coarse(const struct code_page *p)
+{
+    return p && !atomic_load_explicit(&p->fine, memory_order_relaxed);
+}
+
+u32 bt_second_id(struct bt *bt, const struct block *b)
+{
+    return b->gpa2 && is_coarse(b->page2) ? id_of(bt, bt_second_page(b), b->gpa2 >> 12, b->key) : 0;
+}
+
+u32 bt_page_id(struct bt *bt, const struct block *b)
+{
+    if (!is_coarse(b->page) || (b->gpa2 && !bt_second_id(bt, b)))
+        return 0;
+    return id_of(bt, b->rip >> 12, b->gpa >> 12, b->key);
+}
+
+static void keep_id(struct bt *bt, u64 page, u64 gfn, u32 key, u32 id)
+{
+    struct bt_page *p = place_of(bt, page, gfn, key);
+
+    if (!id || bt->n_pages >= BT_IDS / 2)
+        return;
+    bt->n_pages += !p->id;
+    *p = (struct bt_page){page, gfn, key, id};
 }
 
 /* Forget the numbers of pages that have no translations any more. */
@@ -100,13 +124,11 @@ static void renew_ids(struct bt *bt)
 
         for (unsigned i = empty_region(bt, r).n_blocks; i < n.n_blocks; i++) {
             const struct bt_block *bb = &bt->blocks[i];
-            struct bt_page *p;
 
-            if (bb->gone || !bb->page_id || bt->n_pages >= BT_IDS / 2)
+            if (bb->gone)
                 continue;
-            p = place_of(bt, bb->b->rip >> 12, bb->b->gpa >> 12, bb->b->key);
-            bt->n_pages += !p->id;
-            *p = (struct bt_page){bb->b->rip >> 12, bb->b->gpa >> 12, bb->b->key, bb->page_id};
+            keep_id(bt, bb->b->rip >> 12, bb->b->gpa >> 12, bb->b->key, bb->page_id);
+            keep_id(bt, bt_second_page(bb->b), bb->b->gpa2 >> 12, bb->b->key, bb->second_id);
         }
     }
 }
@@ -119,10 +141,6 @@ void bt_link(struct bt *bt, struct bt_exit *x, struct bt_block *to)
 
     if (x->to || x->gone || to->gone)
         return;
-    if (!id) { /* its page may have been fine */
-        id = bt_page_id(bt, to->b);
-        to->page_id = id;
-    }
     if (!id)
         return;
     if (x->id) {

@@ -114,27 +114,39 @@ bool bt_record(struct vcpu *v, struct block *b)
 
 /* ---- Making ------------------------------------------------------------------------------------------------------------ */
 
+/* Look whether the page may be entered, unless that was looked at. */
+static void need_page(struct trans *t, u64 page, u32 id, u32 *ids, unsigned *n)
+{
+    for (unsigned k = 0; k < *n; k++)
+        if (ids[k] == id)
+            return;
+    ids[(*n)++] = id;
+    emit_xm(&t->e, 4, 0x81, 7, bt_page_slot(t, page << 12));
+    emit32(&t->e, id);
+    emit_jcc(&t->e, 5, t->bb->code);
+}
+
 /* Every page of the trace has to be enterable as it was. */
 void bt_trace_entry(struct trans *t)
 {
     struct emitter *e = &t->e;
+    u32 ids[2 * BT_TRACE_BLOCKS];
+    unsigned n = 0;
     u8 *good;
 
     emit_alu_mi(e, 1, 7, VCPU_AT(mmu.lost), 0);
     good = emit_jcc(e, 4, NULL);
     emit_call(e, t->bt->clear_sites);
     emit_patch(good, e->p);
-    for (unsigned i = 1; i < t->n_blocks; i++) {
+    for (unsigned i = 0; i < t->n_blocks; i++) {
         const struct bt_block *bb = t->blocks[i]->bt;
-        bool known = bb->page_id == t->bb->page_id;
 
-        for (unsigned k = 1; k < i; k++)
-            known = known || t->blocks[k]->bt->page_id == bb->page_id;
-        if (known)
-            continue;
-        emit_xm(e, 4, 0x81, 7, bt_page_slot(t, t->blocks[i]->rip));
-        emit32(e, bb->page_id);
-        emit_jcc(e, 5, t->bb->code);
+        if (i)
+            need_page(t, t->blocks[i]->rip >> 12, bb->page_id, ids, &n);
+        else
+            ids[n++] = bb->page_id;
+        if (bb->second_id)
+            need_page(t, bt_second_page(bb->b), bb->second_id, ids, &n);
     }
 }
 

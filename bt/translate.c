@@ -17,6 +17,11 @@ static void emit_entry(struct trans *t)
     if (t->is_trace) {
         bt_trace_entry(t);
         bt_windows_check(t, true);
+    } else if (t->bb->second_id) {
+        emit_xm(e, 4, 0x81, 7, bt_page_slot(t, bt_second_page(t->b) << 12));
+        emit32(e, t->bb->second_id);
+        t->second = emit_jcc(e, 5, NULL);
+        t->bb->past = (u32)(e->p - t->bb->code);
     }
     t->loop_head = e->p;
     if (t->is_trace)
@@ -82,6 +87,12 @@ static void emit_out_of_line(struct trans *t)
         emit_jmp(e, t->bb->code);
     else
         emit_out(t, (u32)(t->bb - t->bt->blocks), LEFT_BUDGET);
+    if (t->second) { /* whose dispatcher knows the page only when it has come here */
+        emit_patch(t->second, e->p);
+        emit_mov_imm(e, H_AX, t->b->rip);
+        emit_rm(e, 8, 0x89, H_AX, VCPU_AT(rip));
+        emit_out(t, 0, LEFT_JUMP);
+    }
     for (unsigned i = 0; i < t->n_forward; i++) {
         emit_patch(t->forward[i].jump, e->p);
         emit_mov_imm(e, H_AX, t->forward[i].point);
@@ -137,6 +148,7 @@ void bt_begin(struct bt *bt, struct vcpu *v, struct bt_block *bb)
     t->bt = bt;
     t->v = v;
     t->bb = bb;
+    t->second = NULL;
 }
 
 void bt_add_uop(struct trans *t, const struct uop *u)
@@ -196,6 +208,7 @@ struct bt_block *bt_translate(struct bt *bt, struct vcpu *v, struct block *b)
     *bb = (struct bt_block){.b = b,
                             .code = bt->write + bt->now.used,
                             .page_id = bt_page_id(bt, b),
+                            .second_id = bt_second_id(bt, b),
                             .page_slot = (u16)((b->rip >> 12) % BT_PAGES)};
     bt_begin(bt, v, bb);
     bt_add_block(t, b);

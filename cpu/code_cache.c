@@ -159,6 +159,12 @@ static void trace_lines(struct vcpu *v, u64 gpa, unsigned len)
     }
 }
 
+static bool has_blocks(const struct code_page *p)
+{
+    return __atomic_load_n(&p->blocks, __ATOMIC_RELAXED) ||
+           __atomic_load_n(&p->seconds, __ATOMIC_RELAXED);
+}
+
 /* Pages that hold no block any more need no trace: it makes writes to them slow. */
 static void give_up_rights(struct vcpu *v)
 {
@@ -167,7 +173,7 @@ static void give_up_rights(struct vcpu *v)
     for (u32 i = w->rights; i; i = w->right[i - 1].next) {
         struct code_right *r = &w->right[i - 1];
 
-        if (!r->lines || __atomic_load_n(&w->shared->pages[i - 1].blocks, __ATOMIC_RELAXED))
+        if (!r->lines || has_blocks(&w->shared->pages[i - 1]))
             continue;
         r->lines = 0;
         r->entered = false;
@@ -239,12 +245,24 @@ static void insert_locked(struct code_cache *c, struct block *b)
     atomic_store_explicit(at, b, memory_order_release);
     b->page_next = b->page->blocks;
     __atomic_store_n(&b->page->blocks, b, __ATOMIC_RELAXED);
+    if (!b->page2)
+        return;
+    b->page2_next = b->page2->seconds;
+    __atomic_store_n(&b->page2->seconds, b, __ATOMIC_RELAXED);
+}
+
+static void calm_if_empty(struct code_page *p)
+{
+    if (has_blocks(p))
+        return;
+    p->heat = 0;
+    p->fine = false;
 }
 
 void code_cache_discard_locked(struct code_cache *c, struct block *b)
 {
     _Atomic(struct block *) *at = &c->bucket[hash(b->gpa, b->rip, b->key)];
-    struct block **in_page = &b->page->blocks;
+    struct block **in_page = &b->page->blocks, **in_second = b->page2 ? &b->page2->seconds : NULL;
 
     while (atomic_load_explicit(at, memory_order_relaxed) != b)
         at = &atomic_load_explicit(at, memory_order_relaxed)->hash_next;
@@ -253,11 +271,14 @@ void code_cache_discard_locked(struct code_cache *c, struct block *b)
     while (*in_page != b)
         in_page = &(*in_page)->page_next;
     __atomic_store_n(in_page, b->page_next, __ATOMIC_RELAXED);
+    while (in_second && *in_second != b)
+        in_second = &(*in_second)->page2_next;
+    if (in_second)
+        __atomic_store_n(in_second, b->page2_next, __ATOMIC_RELAXED);
     atomic_store_explicit(&b->gone, true, memory_order_release);
-    if (!b->page->blocks) {
-        b->page->heat = 0;
-        b->page->fine = false;
-    }
+    calm_if_empty(b->page);
+    if (b->page2)
+        calm_if_empty(b->page2);
     if (c->hooks)
         c->hooks->block_gone(c->bt, b);
 }
@@ -270,8 +291,7 @@ static void discard(struct code_cache *c, struct block *b)
     pthread_mutex_unlock(&c->lock);
 }
 
-/* Instructions. */
-enum { HOT_WITHIN = 200000, FINE_FOR = 1 << 24 };
+enum { HOT_WITHIN = 200000 }; /* instructions */
 
 static void note_entry_locked(struct vcpu *v, struct code_page *p)
 {
@@ -285,6 +305,8 @@ static void note_entry_locked(struct vcpu *v, struct code_page *p)
     c->fine_pages++;
     for (struct block *b = p->blocks; c->hooks && b; b = b->page_next)
         c->hooks->unchain(c->bt, b);
+    for (struct block *b = p->seconds; c->hooks && b; b = b->page2_next)
+        c->hooks->unchain(c->bt, b);
 }
 
 /* Get the right to a coarse page: it is traced as a whole, and blocks that are not what it holds fall. So what chains lead to
@@ -297,7 +319,7 @@ static void enter_page(struct vcpu *v, struct code_page *p, const struct mmu_cod
 
     trace_lines(v, code->gpa & ~(u64)0xfff, 0x1000);
     pthread_mutex_lock(&c->lock);
-    if (r->lost && p->blocks)
+    if (r->lost && has_blocks(p))
         note_entry_locked(v, p);
     r->lost = false;
     r->entered = true;
@@ -307,25 +329,19 @@ static void enter_page(struct vcpu *v, struct code_page *p, const struct mmu_cod
         if (!same_code(block_bytes(b), start + (b->gpa & 0xfff), in_first_page(b)))
             code_cache_discard_locked(c, b);
     }
+    for (struct block *b = p->seconds, *next; b; b = next) {
+        unsigned n = in_first_page(b);
+
+        next = b->page2_next;
+        if (!same_code(block_bytes(b) + n, start, b->seen - n))
+            code_cache_discard_locked(c, b);
+    }
     pthread_mutex_unlock(&c->lock);
 }
 
 static bool is_fine(const struct code_page *p)
 {
     return atomic_load_explicit(&p->fine, memory_order_acquire);
-}
-
-/* It may have been a phase: try again. Blocks are chained as they are met. */
-static void make_coarse(struct vcpu *v, struct code_page *p)
-{
-    struct code_cache *c = v->code->shared;
-
-    pthread_mutex_lock(&c->lock);
-    if (p->fine) {
-        p->heat = (u8)(c->hot / 2);
-        p->fine = false;
-    }
-    pthread_mutex_unlock(&c->lock);
 }
 
 /* Have the right to n bytes of code. A block found there has still to be compared if the page is fine. */
@@ -400,6 +416,7 @@ static struct block *publish(struct vcpu *v, struct block *made)
     memcpy(b, made, made->room);
     b->transient = false;
     b->page = &c->pages[b->gpa >> 12];
+    b->page2 = b->gpa2 ? &c->pages[b->gpa2 >> 12] : NULL;
     insert_locked(c, b);
     c->built++;
     c->uops += b->n_uops;
@@ -463,8 +480,6 @@ static struct block *find_by_address(struct vcpu *v, u32 key, gla_t lin, const s
     if (!code.host || code.gpa >> 12 >= c->n_pages)
         vcpu_raise(v, VEC_UD); /* nothing but memory holds code */
     page = &c->pages[code.gpa >> 12];
-    if (is_fine(page) && (i64)(participant_icount(&v->p) - page->entered_at) > FINE_FOR)
-        make_coarse(v, page);
     if (!is_fine(page))
         need_right(v, &code, 1);
     b = j->lin == lin ? j->block : NULL;

@@ -28,7 +28,7 @@
 #include "trace/participant.h"
 
 enum {
-    CODE_HOT = 16,
+    CODE_HOT = 64,
     CODE_REGIONS = 2,
     CODE_REGION_BYTES = 64 << 20,
     CODE_BUCKETS = 1 << 16,
@@ -37,7 +37,8 @@ enum {
 
 /* What is known of a guest page, for all vCPUs. */
 struct code_page {
-    struct block *blocks; /* under the lock */
+    struct block *blocks;  /* under the lock */
+    struct block *seconds; /* those of the page before that end in this one; under the lock */
     _Atomic u64
         entered_at; /* code_cache.clock when somebody entered it last after losing the right */
     u8 heat;        /* how often lately */
@@ -87,7 +88,7 @@ struct code_cache {
     u64 n_pages;
     struct code_page *pages;
     unsigned
-        hot;   /* a page that is entered anew so often, each time lately, becomes fine; CODE_HOT */
+        hot; /* a page that is entered anew so often, each time lately, becomes fine until it holds no block; CODE_HOT */
     u64 clock; /* the highest icount of those who entered pages: what "lately" means to all */
     struct {
         u8 *arena;

@@ -99,6 +99,29 @@ static void one_block_for_both(void)
     destroy(&p);
 }
 
+/* An instruction that ends in the next page falls when that is entered, as a chain may lead to it from there on. */
+static void falls_with_its_second_page(void)
+{
+    static const u8 mov_ax[] = {0xb8, 0x34, 0x12}; /* the last byte is the next page's first */
+    struct block *b;
+    struct pair p;
+
+    create(&p);
+    memcpy((u8 *)p.b.mem.ram + CODE + 0xffe, mov_ax, sizeof(mov_ax));
+    b = find(p.v, 0xffe);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(b);
+    CU_ASSERT_EQUAL(b->gpa2, CODE + 0x1000);
+    write_byte(&p, p.v, 0x1800, 0);
+    find(p.v, 0x1400);
+    CU_ASSERT_FALSE(b->gone);
+    write_byte(&p, p.v, 0x1000, 0x56);
+    find(p.v, 0x1400);
+    CU_ASSERT_TRUE(b->gone);
+    CU_ASSERT_PTR_NOT_EQUAL(find(p.v, 0xffe), b);
+    CU_ASSERT_EQUAL(block_bytes(find(p.v, 0xffe))[2], 0x56);
+    destroy(&p);
+}
+
 /* A page whose code is rewritten again and again is traced by lines, and its blocks are compared one by one. */
 static void hot_pages_become_fine(void)
 {
@@ -117,9 +140,8 @@ static void hot_pages_become_fine(void)
     write_byte(&p, p.v, 0x101, 0xf4);
     CU_ASSERT_EQUAL(find(p.v, 0x100)->n_insns, 2);
 
-    /* And coarse again, when that was long ago. */
-    p.v->p.position += 1u << 30;
-    write_byte(&p, p.v, 0x800, 0);
+    /* And coarse again, when its blocks are gone. */
+    write_byte(&p, p.v, 0x100, 0xf4);
     CU_ASSERT_FALSE(find(p.v, 0x100)->page->fine);
     destroy(&p);
 }
@@ -172,5 +194,5 @@ static void room_is_used_again_when_all_have_looked(void)
     destroy(&p);
 }
 
-TEST_SUITE(code_cache, TEST(one_block_for_both), TEST(hot_pages_become_fine),
-           TEST(room_is_used_again_when_all_have_looked));
+TEST_SUITE(code_cache, TEST(one_block_for_both), TEST(falls_with_its_second_page),
+           TEST(hot_pages_become_fine), TEST(room_is_used_again_when_all_have_looked));
