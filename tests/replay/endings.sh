@@ -105,7 +105,7 @@ signal_ends() {
     signal_name=$1
     signal_number=$2
     shift 2
-    rm -f "$work/$signal_name.out"
+    rm -f "$work/$signal_name.out" "$work/$signal_name.fifo"
     mkfifo "$work/$signal_name.fifo"
     # The guest's first line is what is waited for; the rest is read so that nobody waits for room.
     timeout --foreground $((60 * TIME_FACTOR)) "$X86SIM" -smp 2 -m 64 -kernel "$BUILD/tests/guests/ends.elf" "$@" \
