@@ -506,6 +506,8 @@ bool bt_lower_bmi(struct trans *t, const struct low *l);
 bool bt_lower_flow(struct trans *t, const struct low *l);
 bool bt_lower_sse(struct trans *t, const struct low *l);
 void bt_lower_call(struct trans *t, bool leaves);
+/* translate.c: is the micro-op a branch, the last of its block? */
+bool bt_leaves_block(const struct uop *u);
 void bt_exit_direct(struct trans *t, u64 rip);
 /* A push of `size` bytes: the checked operand (in RAX, RCX); RDX is free. Then RCX becomes the stack pointer. */
 struct host_mem bt_push_place(struct trans *t, unsigned size, bool fill);
