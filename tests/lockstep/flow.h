@@ -6,7 +6,7 @@
  * behind, or are given the page that was missing and go on there, have their mapping exchanged, and use strings, x87, MMX
  * and SSE. It runs until its budget ends, so it needs no end of its own.
  *
- *   flow_gen.c      makes a program from a seed, and its bytes; of items (flow_items.c)
+ *   flow_graph.c    makes a program from a seed, and its bytes; of items (flow_gen.c)
  *   flow_machine.c  a machine with page tables and handlers to run it in, on one engine
  *   flow.c          runs it on several, stops them at the same random positions, compares, shrinks what differs
  */

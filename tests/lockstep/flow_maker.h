@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A program in the making, between flow_gen.c (nodes and how they end) and flow_items.c (what is in them). What an item needs of
+ * A program in the making, between flow_graph.c (nodes and how they end) and flow_gen.c (what is in them). What an item needs of
  * where things end up (a patchable instruction, a node) is added when the program is placed, so items can be left out one by one
  * and the rest stays what it is.
  */
