@@ -96,8 +96,6 @@ struct mmu_private {
     unsigned n_owed;
     struct mmu_owed peeked[MMU_PEEKED_MAX];
     unsigned n_peeked;
-    struct exec_entry owed_entry[2]; /* to be installed with them */
-    unsigned owed_set[2], owed_slot[2], n_owed_entries;
 };
 
 #define WALK_LEVELS 5
