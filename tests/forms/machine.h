@@ -59,6 +59,11 @@ void form_fill_const(const u8 *bytes);
 void form_run_host(struct form_outcome *o, const u8 *memory, bool code32, bool repeats);
 void form_run_guest(struct form_outcome *o, const u8 *memory, bool code32, bool repeats,
                     cpu_features_t features);
+/* The same for a whole stream, which ends with an exception (a UD2 stands behind it); no single-stepping. max_insns: the
+ * length of blocks. */
+void form_stream_host(struct form_outcome *o, const u8 *memory, bool code32);
+void form_stream_guest(struct form_outcome *o, const u8 *memory, bool code32, unsigned max_insns,
+                       cpu_features_t features);
 /* Is it #UD whatever the state: does lifting refuse it? */
 bool form_is_undefined(const u8 *bytes, bool code32, cpu_features_t features);
 

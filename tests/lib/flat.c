@@ -21,7 +21,9 @@
 #include "cpu/exec.h"
 #include "cpu/fpu.h"
 #include "cpu/lift.h"
+#include "cpu/uops.h"
 #include "mmu/physmem.h"
+#include "replay/journal.h"
 
 #define FLAGS_KEPT (FL_ARITH | FL_DF)
 
@@ -153,6 +155,7 @@ cpu_features_t flat_host_features(void)
 static struct vcpu *vcpu;
 static struct physmem memory;
 static struct io_space io;
+static struct journal journal; /* time and entropy for RDTSC and RDRAND */
 static struct cpu_model model; /* for what is no instruction: the width of addresses */
 static const struct bt_options translator = {.size = 1 << 20};
 
@@ -174,6 +177,19 @@ static void locate(void *owner, const void *where)
     (void)where;
 }
 
+/* The three descriptors of the user's segments as Linux has them, so that far jumps, LAR and the like find here what
+ * they find on the host. Out of the way of all tests. */
+#define GDT (FLAT_BASE + 0x3ff000)
+
+static void make_gdt(void)
+{
+    u64 *gdt = (u64 *)GDT;
+
+    gdt[0x20 / 8] = 0x00cffb000000ffff; /* 23: 32-bit code */
+    gdt[0x28 / 8] = 0x00cff3000000ffff; /* 2B: data */
+    gdt[0x30 / 8] = 0x00affb000000ffff; /* 33: 64-bit code */
+}
+
 bool flat_create(void)
 {
     const size_t size = 0x400000;
@@ -191,8 +207,11 @@ bool flat_create(void)
     if (!vcpu)
         return false;
     memset(vcpu, 0, sizeof(*vcpu));
+    make_gdt();
     model = *cpu_model_find("max");
     model.features &= flat_host_features();
+    journal_create(&journal, JOURNAL_LIVE, 1);
+    vcpu->p.stream = journal_stream(&journal, 0);
     vcpu->model = &model;
     vcpu->mmu.escape = escape;
     vcpu->mmu.locate = locate;
@@ -227,12 +246,18 @@ void flat_set_mode(bool code32)
     v->fpu.cw = 0x37f;
     v->fpu.mxcsr = 0x1f80;
     v->cr0 = CR0_PE | CR0_NE | CR0_MP;
-    v->cr4 = CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE;
+    v->cr4 = CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE | CR4_FSGSBASE;
     v->xcr0 = XCR0_X87 | XCR0_SSE | XCR0_AVX;
     v->efer = EFER_LMA | EFER_LME;
     v->cpl = 3;
+    v->gdt = (struct dtable){.base = GDT, .limit = 0x3f};
     for (unsigned i = 0; i < SEG_COUNT; i++)
         set_segment(&v->seg[i], 0x2b, 0x13, false);
+    /* FS and GS hold null selectors, as in a 64-bit process. */
+    for (unsigned i = SEG_FS; i <= SEG_GS; i++) {
+        v->seg[i].sel = 0;
+        v->seg[i].usable = !code32;
+    }
     set_segment(&v->seg[SEG_CS], code32 ? 0x23 : 0x33, 0x1b, !code32);
     v->key =
         (code32 ? CODE_32 : CODE_64) | KEY_SS32 | KEY_FLAT | KEY_FPU | KEY_SSE | KEY_AVX | KEY_PE;
@@ -249,6 +274,39 @@ static void raise_too_long(struct vcpu *v, const struct uop *u)
 {
     (void)u;
     vcpu_raise_err(v, VEC_GP, 0);
+}
+
+/* The lifter of UD0, UD1 and UD2, which is in no header. */
+void lift_ud(struct lift_state *l, const struct insn_row *row);
+
+static flat_filter *filter;
+
+void flat_set_filter(flat_filter *f)
+{
+    filter = f;
+}
+
+/* Lift one instruction, or what the filter makes of it. */
+static void lift_filtered(struct lift_state *l)
+{
+    struct uop *from = l->out;
+    const struct insn_row *row = filter ? lift_find(l) : NULL;
+    enum flat_change change = FLAT_AS_IT_IS;
+
+    lift_insn(l);
+    if (!filter)
+        return;
+    if (from->op == UOP_UNDEFINED && row && row->lift != lift_ud)
+        row = NULL;
+    change = filter(row);
+    if (change == FLAT_AS_IT_IS)
+        return;
+    l->out = from;
+    l->end = false;
+    if (change == FLAT_IS_UNDEFINED)
+        lift_undefined(l);
+    else
+        lift_emit(l, UOP_NOP);
 }
 
 /* Lift a block at rip; code is read as it is now. */
@@ -272,7 +330,7 @@ static void build(struct vcpu *v, unsigned max_insns, cpu_features_t features)
         else if (err)
             lift_undefined(&l);
         else
-            lift_insn(&l);
+            lift_filtered(&l);
         for (; from < l.out; from++) {
             from->idx = (u8)n;
             from->ilen = in.len;
@@ -332,7 +390,7 @@ int flat_run_guest(struct flat_state *s, bool code32, unsigned max_insns, cpu_fe
     v->rflags |= s->flags & FL_DF;
     v->cc = cc_from_flags((u32)s->flags);
     v->p.budget.left = 1u << 30;
-    vector = flat_execute(~0u, max_insns, features);
+    vector = flat_execute(filter ? 65536 : ~0u, max_insns, features);
     memcpy(s->gpr, v->r, sizeof(s->gpr));
     s->rip = v->rip;
     s->flags = vcpu_flags(v) & FLAGS_KEPT;
