@@ -11,11 +11,6 @@
 
 static u64 state;
 
-void encode_seed(u64 seed)
-{
-    state = seed;
-}
-
 u64 encode_random(void)
 {
     u64 z = state += 0x9e3779b97f4a7c15ull;
@@ -23,6 +18,15 @@ u64 encode_random(void)
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
     z = (z ^ z >> 27) * 0x94d049bb133111ebull;
     return z ^ z >> 31;
+}
+
+/* Both are hashed: the generator counts, and streams with neighbouring numbers would be the same but for an offset. */
+void encode_seed(u64 seed, u64 index)
+{
+    state = seed;
+    state = encode_random() + index;
+    state = encode_random() ^ seed;
+    state = encode_random();
 }
 
 unsigned encode_below(unsigned n)

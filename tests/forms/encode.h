@@ -29,7 +29,8 @@ struct stream_item {
     bool is_off; /* left out: shrinking */
 };
 
-void encode_seed(u64 seed);
+/* What follows is drawn for stream `index` of `seed`. */
+void encode_seed(u64 seed, u64 index);
 /* n random bits' worth of choice: 0 to n - 1. */
 unsigned encode_below(unsigned n);
 

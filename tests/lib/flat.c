@@ -265,10 +265,25 @@ void flat_set_mode(bool code32)
     mmu_set_privilege(&v->mmu, true, false);
 }
 
-static union {
+/* One block, or those that are kept, found by where they begin and how they were made. */
+enum { KEPT_MAX = 128 };
+static union room {
     struct block b; /* its micro-ops go beyond it */
     u8 room[sizeof(struct block) + BLOCK_UOPS_MAX * sizeof(struct uop)];
-} block;
+} rooms[KEPT_MAX];
+static struct {
+    u64 rip;
+    u32 key;
+    unsigned max_insns;
+} kept[KEPT_MAX];
+static unsigned n_kept;
+static bool keeping;
+
+void flat_keep_blocks(void)
+{
+    keeping = true;
+    n_kept = 0;
+}
 
 static void raise_too_long(struct vcpu *v, const struct uop *u)
 {
@@ -310,15 +325,14 @@ static void lift_filtered(struct lift_state *l)
 }
 
 /* Lift a block at rip; code is read as it is now. */
-static void build(struct vcpu *v, unsigned max_insns, cpu_features_t features)
+static void build(struct vcpu *v, struct block *b, unsigned max_insns, cpu_features_t features)
 {
     struct insn in;
-    struct lift_state l = {.in = &in, .key = v->key, .features = features, .out = block.b.u};
+    struct lift_state l = {.in = &in, .key = v->key, .features = features, .out = b->u};
     u64 rip = v->rip;
     unsigned n = 0;
 
-    while (n < max_insns && n < BLOCK_INSNS_MAX && !l.end &&
-           l.out - block.b.u < BLOCK_UOPS_MAX - 17) {
+    while (n < max_insns && n < BLOCK_INSNS_MAX && !l.end && l.out - b->u < BLOCK_UOPS_MAX - 17) {
         struct uop *from = l.out;
         u64 at = vcpu_is_code64(v) ? rip : (u32)(rip + v->seg[SEG_CS].base);
         int err = insn_decode(&in, v->key & KEY_CODE, (const u8 *)at, INSN_LEN_MAX);
@@ -341,11 +355,25 @@ static void build(struct vcpu *v, unsigned max_insns, cpu_features_t features)
     }
     if (!l.end)
         l.out = lift_end(l.out, rip);
-    block.b.rip = v->rip;
-    block.b.key = v->key | (max_insns == 1 ? KEY_STEP : 0);
-    block.b.n_insns = (u16)n;
-    block.b.n_uops = (u16)(l.out - block.b.u);
-    lift_finish(block.b.u, block.b.n_uops);
+    b->rip = v->rip;
+    b->key = v->key | (max_insns == 1 ? KEY_STEP : 0);
+    b->n_insns = (u16)n;
+    b->n_uops = (u16)(l.out - b->u);
+    lift_finish(b->u, b->n_uops);
+}
+
+static struct block *find(struct vcpu *v, unsigned max_insns, cpu_features_t features)
+{
+    if (!keeping || n_kept == KEPT_MAX)
+        n_kept = 0;
+    for (unsigned i = 0; i < n_kept; i++)
+        if (kept[i].rip == v->rip && kept[i].key == v->key && kept[i].max_insns == max_insns)
+            return &rooms[i].b;
+    kept[n_kept].rip = v->rip;
+    kept[n_kept].key = v->key;
+    kept[n_kept].max_insns = max_insns;
+    build(v, &rooms[n_kept].b, max_insns, features);
+    return &rooms[n_kept++].b;
 }
 
 static bool translating;
@@ -361,16 +389,17 @@ int flat_execute(unsigned blocks, unsigned max_insns, cpu_features_t features)
 
     if (!setjmp(v->escape)) {
         for (unsigned i = 0; i < blocks; i++) {
-            build(v, max_insns, features);
+            struct block *b = find(v, max_insns, features);
+
             if (translating && !v->mmu.align_check) {
-                block.b.key &= ~(u32)KEY_STEP;
-                block.b.key |= v->mmu.index == MMU_USER ? KEY_USER : 0;
+                b->key &= ~(u32)KEY_STEP;
+                b->key |= v->mmu.index == MMU_USER ? KEY_USER : 0;
                 v->p.budget.left = 1u << 30;
-                bt_run_alone(v, &block.b);
+                bt_run_alone(v, b);
                 continue;
             }
-            v->blk = &block.b;
-            block.b.u->fn(v, block.b.u);
+            v->blk = b;
+            b->u->fn(v, b->u);
         }
         return -1;
     }

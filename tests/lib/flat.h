@@ -53,6 +53,10 @@ void flat_set_mode(bool code32);
  * exception that ended it, rip being the instruction's, or -1. */
 int flat_execute(unsigned blocks, unsigned max_insns, cpu_features_t features);
 
+/* From here on blocks that were lifted are used again, until the next call: the code may not change between two calls, nor
+ * the features. Without it each block is lifted whenever it is executed. */
+void flat_keep_blocks(void);
+
 /* The features that the host has: for comparing with it. */
 cpu_features_t flat_host_features(void);
 
