@@ -58,5 +58,7 @@ struct form_difference {
 void form_compare(struct form_difference *d, const struct form_outcome *h,
                   const struct form_outcome *g, const struct form_class *class);
 void form_print_state(const struct form_state *s);
+/* The vector and x87 registers, which are many. */
+void form_print_vectors(const struct form_state *s);
 
 #endif

@@ -4,6 +4,8 @@
  * and XSAVE switched on, so that what is not mapped for the host is not mapped here either. Page
  * tables lie in the arena where no instruction reaches.
  */
+#include <sys/mman.h>
+
 #include "cpu/decode.h"
 #include "cpu/fpu.h"
 #include "cpu/lift.h"
@@ -37,6 +39,8 @@ static void make_tables(void)
     map_page(FORM_DATA + 0x1000, true);
     map_page(FORM_CONST, false);
     map_page(FORM_STACK, true);
+    /* All accessed and dirty flags are set: nobody has to write here, and the host's instructions shall not. */
+    mprotect((void *)FORM_TABLES, FORM_TABLES_SIZE, PROT_READ);
 }
 
 static void load_fpu(struct fpu *f, const struct native_fx *fx)

@@ -223,6 +223,7 @@ static void report(const struct stream *s, const struct form_difference *d, u64 
     printf("FAIL stream of %u-bit code; again: forms --streams 1 --seed %lu --only %lu\n",
            s->c.code32 ? 32 : 64, seed, index);
     form_print_state(&s->c.s);
+    form_print_vectors(&s->c.s);
     for (unsigned i = 0; i < s->n; at += s->item[i++].len) {
         const struct stream_item *it = &s->item[i];
 
