@@ -39,6 +39,7 @@
 #define VEC_SS 12
 #define VEC_GP 13
 #define VEC_MF 16
+#define VEC_AC 17
 
 #define DATA 0x10100000
 

@@ -68,6 +68,9 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 
     (void)sig;
     (void)info;
+    /* AC would make this code fault; below the red zone. */
+    __asm__ volatile("lea -128(%%rsp), %%rsp\n\tpushq $2\n\tpopfq\n\tlea 128(%%rsp), %%rsp" ::
+                         : "memory", "cc");
     for (unsigned i = 0; i < 16; i++)
         flat_cpu.gpr[i] = (u64)m->gregs[index[i]];
     flat_cpu.rip = (u64)m->gregs[REG_RIP];
@@ -168,6 +171,8 @@ static __attribute__((noreturn)) void escape(void *owner, enum mmu_escape why)
     v->cur = v->mmu.where;
     if (why == MMU_ESCAPE_NONCANONICAL)
         e = (struct exception){.vector = v->cur->ss ? VEC_SS : VEC_GP, .has_error = true};
+    else if (why == MMU_ESCAPE_ALIGN)
+        e = (struct exception){.vector = VEC_AC, .has_error = true};
     vcpu_raise_exc(v, &e);
 }
 
@@ -245,7 +250,8 @@ void flat_set_mode(bool code32)
     memset(&v->fpu, 0, sizeof(v->fpu));
     v->fpu.cw = 0x37f;
     v->fpu.mxcsr = 0x1f80;
-    v->cr0 = CR0_PE | CR0_NE | CR0_MP;
+    v->cr0 = CR0_PE | CR0_NE | CR0_MP | CR0_AM;
+    v->mmu.align_check = false;
     v->cr4 = CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE | CR4_FSGSBASE;
     v->xcr0 = XCR0_X87 | XCR0_SSE | XCR0_AVX;
     v->efer = EFER_LMA | EFER_LME;
