@@ -53,6 +53,12 @@ static bool is_memory_fault(int vector)
     return vector == VEC_PF || vector == VEC_GP || vector == VEC_SS || vector == VEC_AC;
 }
 
+/* Did a not fault where b did? */
+static bool went_on(const struct form_outcome *a, const struct form_outcome *b)
+{
+    return a->vector < 0 || a->s.rip != b->s.rip;
+}
+
 void form_compare(struct form_difference *d, const struct form_outcome *h,
                   const struct form_outcome *g, const struct form_class *class)
 {
@@ -68,9 +74,9 @@ void form_compare(struct form_difference *d, const struct form_outcome *h,
     if (class->may_wrap && (h->vector == VEC_GP || h->vector == VEC_SS) &&
         (g->vector == VEC_PF || g->vector == VEC_AC))
         return;
-    if (class->misaligned_mxcsr && h->vector < 0 && g->vector == VEC_GP)
+    if (class->misaligned_mxcsr && went_on(h, g) && g->vector == VEC_GP)
         return;
-    if (class->may_ignore && is_memory_fault(h->vector) && g->vector < 0)
+    if (class->may_ignore && h->vector != VEC_AC && is_memory_fault(h->vector) && went_on(g, h))
         return;
     if (class->offset_too && h->vector == VEC_GP && g->vector == VEC_PF)
         return;

@@ -83,7 +83,7 @@ static void run_case(struct form_case *c, u64 index)
     }
     if (class.expect == FORM_SKIPPED)
         return;
-    memcpy((void *)FORM_CODE, c->bytes, FORM_BYTES);
+    form_write_code(c->bytes, FORM_BYTES);
     if (const_id != c->memory_id)
         form_fill_const(c->constant);
     const_id = c->memory_id;

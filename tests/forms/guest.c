@@ -34,7 +34,7 @@ static void make_tables(void)
     for (unsigned i = 0; i < 2; i++)
         tables[(FLAT_BASE >> 21) + i] =
             (FORM_TABLES + 0x3000 + i * 0x1000) | PRESENT | WRITABLE | USER | ACCESSED;
-    map_page(FLAT_CODE, true);
+    map_page(FLAT_CODE, false);
     map_page(FORM_DATA, true);
     map_page(FORM_DATA + 0x1000, true);
     map_page(FORM_CONST, false);

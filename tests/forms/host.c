@@ -151,6 +151,13 @@ static bool protect(u64 from, u64 size, int prot)
     return mprotect((void *)from, size, prot) == 0;
 }
 
+void form_write_code(const u8 *bytes, unsigned n)
+{
+    protect(FLAT_CODE, 0x1000, PROT_READ | PROT_WRITE);
+    memcpy((void *)FORM_CODE, bytes, n);
+    protect(FLAT_CODE, 0x1000, PROT_READ | PROT_EXEC);
+}
+
 void form_fill_const(const u8 *bytes)
 {
     protect(FORM_CONST, FORM_CONST_SIZE, PROT_READ | PROT_WRITE);
