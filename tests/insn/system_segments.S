@@ -254,7 +254,7 @@ EXPECT(rcx, 0x103ff000003f)
 EXPECT(rdx, 0)
 EXPECT(rbx, 7)
 EXPECT(rsi, 7)
-EXPECT(r8, 0x23)
+EXPECT(r8, 0x40023)
 BEGIN
     mov edi, DATA
     mov rax, -1
