@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * See encode.h. The letters of a row's operands are those of the manual's opcode map (SDM vol. 2 app. A.2), as cpu/insn.def
- * uses them; encode_operands() reads them, encode_bytes() writes prefixes, opcode, ModRM, SIB, displacement and immediates. Whatever
+ * uses them; operand() reads them, write_insn() writes prefixes, opcode, ModRM, SIB, displacement and immediates. Whatever
  * comes out is decoded again, and counts only if the table finds the same row.
  */
 #include "tests/forms/encode.h"

@@ -256,8 +256,7 @@ static const char *const lockable[] = {"ADD",  "OR",   "ADC",     "SBB",       "
                                        "XCHG", "XADD", "CMPXCHG", "CMPXCHG8B", NULL};
 static const char *const bit_tests[] = {"BT", "BTS", "BTR", "BTC", NULL};
 static const char *const by_rdi[] = {"MASKMOVQ", "MASKMOVDQU", "VMASKMOVDQU", NULL};
-/* The last instruction's pointers are in the image, which CPUs keep differently; forms compares these one by one. Remainders of huge quotients
- * are exact, but take FPREM's many steps. */
+/* The last instruction's pointers are in the image, which CPUs keep differently; the cases of forms.c compare these. */
 static const char *const left_out[] = {"FNSTENV", "FNSAVE", NULL};
 
 static bool is_system(const struct insn_row *row)
