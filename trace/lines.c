@@ -195,12 +195,15 @@ static bool is_alone(struct line_state *s, unsigned id)
     return atomic_fetch_add_explicit(&s->alone, 1, memory_order_relaxed) > ALONE;
 }
 
-/* Is the page accessed all the time? */
+/* Is the page accessed all the time? An instruction that waits for a line tries again and again, and counts once. */
 static bool is_dense(struct line_state *s, const struct participant *p)
 {
-    bool soon = p->position - s->last_pos[p->id] <= DENSE_INSNS;
+    u64 since = p->position - s->last_pos[p->id];
+    bool soon = since <= DENSE_INSNS;
     i32 dense = atomic_load_explicit(&s->dense, memory_order_relaxed);
 
+    if (!since)
+        return false;
     s->last_pos[p->id] = p->position;
     dense = soon ? MIN(dense + 1, DENSE) : MAX(dense - 1, -DENSE);
     atomic_store_explicit(&s->dense, dense, memory_order_relaxed);
