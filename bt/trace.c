@@ -13,7 +13,7 @@
  */
 #include "bt/watch.h"
 
-enum { SAMPLES = 3, WAIT_MAX = 400, TRIES = 12, ROUNDS_MAX = 4, ROUNDS_UOPS = 64 };
+enum { SAMPLES = 3, WAIT_MAX = 400, TRIES = 12, VISITS = 8, ROUNDS_MAX = 4, ROUNDS_UOPS = 64 };
 
 /* ---- Recording --------------------------------------------------------------------------------------------------------- */
 
@@ -79,11 +79,36 @@ static void stop(struct vcpu *v, bool loops)
     v->t.own->recorder.head = NULL;
 }
 
+/* May it lead to itself? */
+static bool is_loop(const struct block *b)
+{
+    const struct uop *u = last_uop(b);
+
+    return bt_low[u->op].kind == LOW_JCC && (u->imm == b->rip || u->imm2 == b->rip);
+}
+
+/* A head that may lead to itself is watched first: how a path through it goes that is recorded once depends on which round of the loop
+ * that happens to be. True: not for long enough yet. */
+static bool watch_head(struct bt_recorder *r, const struct block *b)
+{
+    if (!is_loop(r->head) || r->visits == VISITS)
+        return false;
+    r->again += r->at_head && b == r->head;
+    r->at_head = b == r->head;
+    r->visits += r->at_head;
+    return r->visits < VISITS;
+}
+
 bool bt_record(struct vcpu *v, struct block *b)
 {
     struct bt_recorder *r = &v->t.own->recorder;
 
     if (!r->n) {
+        if (watch_head(r, b)) {
+            if (++r->waited > WAIT_MAX)
+                r->head = NULL;
+            return r->head;
+        }
         if (b != r->head) {
             if (++r->waited > WAIT_MAX)
                 r->head = NULL;
@@ -109,6 +134,10 @@ bool bt_record(struct vcpu *v, struct block *b)
     }
     r->blocks[r->n++] = b;
     r->n_uops += b->n_uops;
+    if (r->n == 1 && 2 * r->again >= VISITS) {
+        stop(v, true);
+        return false;
+    }
     return true;
 }
 
