@@ -13,7 +13,7 @@
  */
 #include "bt/watch.h"
 
-enum { SAMPLES = 3, WAIT_MAX = 400, TRIES = 12, VISITS = 8, ROUNDS_MAX = 4, ROUNDS_UOPS = 64 };
+enum { SAMPLES = 3, WAIT_MAX = 400, TRIES = 12, VISITS = 8, ROUNDS_MAX = 8, ROUNDS_UOPS = 64 };
 
 /* ---- Recording --------------------------------------------------------------------------------------------------------- */
 

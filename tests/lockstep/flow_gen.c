@@ -296,24 +296,48 @@ static void make_some_step(struct maker *m, bool *gathered)
     }
 }
 
-/* A loop over memory by several operands at one register, to and over the border of a page that may be missing. */
-static void make_walk(struct maker *m)
+/* An operand at RDI, which goes to and fro between two pages; padded. */
+static void make_turn(struct maker *m, unsigned bits)
+{
+    static const u8 ops[] = {0x8b, 0x89, 0x03, 0x01, 0x3b};
+    unsigned from = m->it.len;
+
+    BYTES(&m->g, ops[pick(m, ARRAY_SIZE(ops))], (u8)(0x47 | pick(m, 4) << 3), (u8)pick(m, 256));
+    while (m->it.len - from < FLOW_PAD)
+        byte(&m->g, 0x90);
+    BYTES(&m->g, 0x81, 0xf7); /* XOR EDI */
+    value(&m->g, bits, 4);
+}
+
+/* Where a walk begins, and by how much it goes on each round. */
+static u32 begin_walk(struct maker *m, unsigned *step)
 {
     static const u8 steps[] = {1, 4, 8, 16, 0xf8, 0, 64};
-    unsigned n = 2 + pick(m, 4), again, step = steps[pick(m, ARRAY_SIZE(steps))];
-    u32 from = FLOW_DATA + 0x1000 * (1 + pick(m, 3)) - pick(m, 512);
-    bool stack = pick(m, 2), gathered = pick(m, 2);
 
+    *step = steps[pick(m, ARRAY_SIZE(steps))];
     switch (pick(m, 5)) {
-    case 0: from = FLOW_MISSING + 0x1000 * pick(m, 2) - pick(m, 512); break;
+    case 0: return FLOW_MISSING + 0x1000 * pick(m, 2) - pick(m, 512);
     case 1: /* down to where it must not write */
-        from = FLOW_READ_ONLY + 0x1000 + pick(m, 256);
-        step = 0xf8;
-        break;
-    default: break;
+        *step = 0xf8;
+        return FLOW_READ_ONLY + 0x1000 + pick(m, 256);
+    default: return FLOW_DATA + 0x1000 * (1 + pick(m, 3)) - pick(m, 512);
     }
+}
+
+/* A loop over memory by several operands at one register, to and over the border of a page that may be missing, perhaps with others
+ * at a second. */
+static void make_walk(struct maker *m)
+{
+    unsigned n = 2 + pick(m, 4), again, step, turn = 0x1000u << pick(m, 2);
+    u32 from = begin_walk(m, &step);
+    bool stack = pick(m, 2), gathered = pick(m, 2), second = pick(m, 2);
+
     byte(&m->g, 0xbe); /* MOV ESI */
     value(&m->g, from, 4);
+    if (second) {
+        byte(&m->g, 0xbf);
+        value(&m->g, FLOW_DATA + 0x80 + pick(m, 0x3f00), 4);
+    }
     byte(&m->g, 0xb9);
     value(&m->g, 1 + pick(m, pick(m, 2) ? 16 : 120), 4);
     again = m->it.len;
@@ -321,6 +345,8 @@ static void make_walk(struct maker *m)
         byte(&m->g, 0x50);
     while (n-- > 0)
         make_some_step(m, &gathered);
+    if (second)
+        make_turn(m, turn);
     if (stack)
         byte(&m->g, 0x5a);
     BYTES(&m->g, 0x83, 0xc6, (u8)step);
@@ -562,7 +588,8 @@ static void make_item(struct maker *m, struct flow_item *to)
     case 3:
     case 4: make_patch(m); break;
     case 5: make_fault(m); break;
-    case 6: make_walk(m); break;
+    case 6:
+    case 17: make_walk(m); break;
     case 7: make_string(m); break;
     case 8: make_interrupt(m); break;
     case 9: make_sse(m); break;
