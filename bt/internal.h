@@ -200,6 +200,7 @@ struct bt_recorder {
     struct block *head; /* NULL: nothing is recorded */
     struct block *blocks[BT_TRACE_BLOCKS];
     unsigned n, n_uops, waited;
+    unsigned repeats;       /* how often the last block led to itself */
     unsigned visits, again; /* of a head that may lead to itself: how often it was met, and did */
     bool at_head;
 };

@@ -3,7 +3,8 @@
  * Superblocks over hot paths. Where the budget runs out is, most often, where most instructions are executed: a block met
  * there a few times is the head of a path worth having as one piece. The path is recorded by executing it once more, block
  * by block in the interpreter, until it comes back to its head (a loop), to a block it already holds, or to something that
- * no trace can hold (an indirect branch, a helper).
+ * no trace can hold (an indirect branch, a helper). A block that leads to itself a few times is held as often; if it does so more often,
+ * the trace ends before it.
  *
  * A trace is translated as one sequence of micro-ops: its budget is charged at once, its branches leave only where they go
  * the other way, flags die across them, calls and their returns become a push and a comparison. What it puts off is made good
@@ -13,7 +14,7 @@
  */
 #include "bt/watch.h"
 
-enum { SAMPLES = 3, WAIT_MAX = 400, TRIES = 12, VISITS = 8, ROUNDS_MAX = 8, ROUNDS_UOPS = 64 };
+enum { SAMPLES = 3, WAIT_MAX = 400, TRIES = 12, VISITS = 8, REPEATS_MAX = 8, ROUNDS_MAX = 8, ROUNDS_UOPS = 64 };
 
 /* ---- Recording --------------------------------------------------------------------------------------------------------- */
 
@@ -99,6 +100,15 @@ static bool watch_head(struct bt_recorder *r, const struct block *b)
     return r->visits < VISITS;
 }
 
+/* The path ends in the midst of a loop of one block: without it. */
+static void drop_repeated(struct bt_recorder *r)
+{
+    const struct block *b = r->blocks[r->n - 1];
+
+    while (r->repeats && r->n && r->blocks[r->n - 1] == b)
+        r->n_uops -= r->blocks[--r->n]->n_uops;
+}
+
 bool bt_record(struct vcpu *v, struct block *b)
 {
     struct bt_recorder *r = &v->t.own->recorder;
@@ -125,9 +135,16 @@ bool bt_record(struct vcpu *v, struct block *b)
             stop(v, true);
             return false;
         }
-        for (unsigned i = 0; i < r->n; i++)
-            follows = follows && r->blocks[i] != b;
+        if (follows && b == r->blocks[r->n - 1]) {
+            if (++r->repeats == REPEATS_MAX)
+                follows = false;
+        } else {
+            r->repeats = 0;
+            for (unsigned i = 0; i < r->n; i++)
+                follows = follows && r->blocks[i] != b;
+        }
         if (!follows || !can_hold(r, b)) {
+            drop_repeated(r);
             stop(v, false);
             return false;
         }
