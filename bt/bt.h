@@ -49,6 +49,7 @@ struct bt_stats {
     u64 traces, loops; /* superblocks made, and how many of them lead back to their head */
     u64 entered;       /* from the dispatcher */
     u64 filled;        /* slow paths that had the TLB filled and went on */
+    u64 stored;        /* slow paths that stored and went on, or would have */
     u64 interpreted;   /* slow paths that left the rest of the block to the interpreter */
     u64 linked;        /* branches chained */
 };

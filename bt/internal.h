@@ -125,6 +125,7 @@ struct bt_pending {
 struct bt_point {
     struct block *b;
     u32 resume; /* offset of the code that tries again; 0: there is none */
+    u32 stored; /* of what follows, if the micro-op does nothing but store; 0: it does more */
     u16 uop;
     u16 refund; /* instructions of the trace that come behind the block: charged, but not yet due */
     u8 size, access; /* what to fill the TLB for: enum mmu_access; 0: do not try */
@@ -173,7 +174,6 @@ struct bt_block {
     _Atomic u32 page_id; /* 0: nothing is chained to it */
     u32 second_id; /* of the page in which it ends, if it crosses; its own code looks for that, */
     u32 past;      /* in so many bytes: whoever has just found the block goes past them */
-    u16 page_slot;
     u32 code_size;
     /* What does not pay: micro-ops without a site, windows of the superblock that begins here (bt/sites.c). */
     u64 plain[2];
@@ -192,6 +192,7 @@ struct bt;
 struct bt_trace {
     struct bt_block *blocks[BT_TRACE_BLOCKS]; /* the first is the head */
     unsigned n;
+    unsigned first_site, end_site;
     u8 *code;
     bool gone, loops;
 };
@@ -388,7 +389,8 @@ struct bt_own {
     struct bt_recorder recorder;
     struct bt_exit *from; /* the exit that was taken last, if a chain can start there */
     unsigned missed;      /* + 1: the site for which a superblock is to be made again */
-    u64 entered, filled, interpreted;
+    struct uop alone[2];  /* of the store that the slow path makes; vcpu->cur, if it escapes */
+    u64 entered, filled, stored, interpreted;
 };
 
 static inline void bt_lock(struct bt *bt)

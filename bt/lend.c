@@ -221,12 +221,13 @@ void bt_lend_resume(struct trans *t, unsigned first)
     emit8(&t->e, 0xc3);
     for (unsigned i = first; i < bt->now.n_points; i++) {
         struct bt_point *pt = &bt->points[i];
+        u32 *to = pt->stored ? &pt->stored : &pt->resume;
         u8 *at = t->e.p;
 
-        if (!pt->access)
+        if (!pt->stored && !pt->access)
             continue;
         emit_call(&t->e, taken);
-        emit_jmp(&t->e, bt->write + pt->resume);
-        pt->resume = (u32)(at - bt->write);
+        emit_jmp(&t->e, bt->write + *to);
+        *to = (u32)(at - bt->write);
     }
 }

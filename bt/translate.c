@@ -109,6 +109,26 @@ static bool leaves_block(const struct low *l)
            l->kind == LOW_END;
 }
 
+static bool only_stores(const struct low *l)
+{
+    switch ((enum low_kind)l->kind) {
+    case LOW_MOV: return l->form == FORM_MR || l->form == FORM_MI;
+    case LOW_SSE: return bt_sse_stores(l);
+    case LOW_AVX: return bt_avx_stores(l);
+    default: return false;
+    }
+}
+
+/* What the slow path has stored goes on here. */
+static void note_stored(struct trans *t, unsigned first_point)
+{
+    struct bt *bt = t->bt;
+
+    for (unsigned i = first_point; i < bt->now.n_points; i++)
+        if (bt->points[i].access)
+            bt->points[i].stored = (u32)(t->e.p - bt->write);
+}
+
 static void lower(struct trans *t)
 {
     const struct low *l = &bt_low[t->u->op];
@@ -169,7 +189,7 @@ static void emit_all(struct trans *t)
 {
     struct bt *bt = t->bt;
     u8 *start = bt->write + bt->now.used;
-    unsigned first_point = bt->now.n_points;
+    unsigned first_point = bt->now.n_points, first;
 
     memset(&t->code, 0, offsetof(struct trans, forward) - offsetof(struct trans, code));
     t->n_forward = t->n_outs = t->n_side = t->n_missed = t->n_elsewhere = 0;
@@ -188,7 +208,10 @@ static void emit_all(struct trans *t)
         t->u = t->seq[t->i];
         t->b = t->blocks[t->of[t->i]];
         t->at[t->i] = (u32)(t->e.p - start);
+        first = bt->now.n_points;
         lower(t);
+        if (only_stores(&bt_low[t->u->op]))
+            note_stored(t, first);
     }
     t->at[t->i] = (u32)(t->e.p - start);
     if (t->loops) {
@@ -232,8 +255,7 @@ struct bt_block *bt_translate(struct bt *bt, struct vcpu *v, struct block *b)
     *bb = (struct bt_block){.b = b,
                             .code = bt->write + bt->now.used,
                             .page_id = bt_page_id(bt, b),
-                            .second_id = bt_second_id(bt, b),
-                            .page_slot = (u16)((b->rip >> 12) % BT_PAGES)};
+                            .second_id = bt_second_id(bt, b)};
     bt_begin(bt, v, bb);
     bt_add_block(t, b);
     for (unsigned i = 0; i < b->n_uops; i++)

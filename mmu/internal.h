@@ -15,6 +15,7 @@
 #define MMU_CHAINS 1024
 #define MMU_EXEC_SIZE 1024
 #define MMU_TABLE_HASH 256
+#define EVICTED_BITS 16384
 
 #define MMU_PEEKED_MAX 64
 
@@ -81,7 +82,8 @@ struct mmu_private {
     struct exec_entry exec[2][MMU_EXEC_SIZE];
     u64 exec_epoch[2]; /* by privilege: entries of an older one are gone */
     /* Pages (traced page tables: leaf slots), hashed, whose entry made room for another since the generation moved on. */
-    u64 exec_evicted[2][16];
+    u64 exec_evicted[2][EVICTED_BITS / 64];
+    bool any_evicted[2];
     bool exec_moved[2]; /* something that the generation stands for has changed */
     bool exec_local;    /* there is an entry of supervisor code that an ordinary flush drops */
     struct mmu_table *table[MMU_TABLE_HASH];

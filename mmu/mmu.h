@@ -119,11 +119,15 @@ static inline u64 mmu_generation(const struct mmu *m)
     return m->generation[m->index == MMU_USER];
 }
 
-/* Whatever was concluded from mappings of code is void. Owner, or on its behalf. */
+/* Whatever was concluded from mappings or contents of code is void; of user's or supervisor's code alone. Owner, or on its behalf. */
 static inline void mmu_forget_code(struct mmu *m)
 {
     m->generation[0]++;
     m->generation[1]++;
+}
+static inline void mmu_forget_code_of(struct mmu *m, bool user)
+{
+    m->generation[user]++;
 }
 
 u64 mmu_read_slow(struct mmu *m, gla_t a, unsigned size, const void *where);

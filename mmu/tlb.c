@@ -153,7 +153,7 @@ void mmu_tlb_install(struct mmu *m, unsigned set, gla_t a, const struct walk *w,
 
 static unsigned page_hash(u64 page)
 {
-    return (unsigned)(page * 0x9e3779b97f4a7c15u >> 54);
+    return (unsigned)(page * 0x9e3779b97f4a7c15u >> 32) % EVICTED_BITS;
 }
 
 /* Pages are what INVLPG names; where page tables are traced, it is slots that are named. */
@@ -162,6 +162,7 @@ void mmu_exec_note_evicted(struct mmu *m, unsigned user, const struct exec_entry
     unsigned h = page_hash(mmu_is_precise(m) ? e->slot >> 3 : e->tag >> 12);
 
     m->priv->exec_evicted[user][h / 64] |= BIT(h % 64);
+    m->priv->any_evicted[user] = true;
 }
 
 static bool was_evicted(const struct mmu *m, unsigned user, u64 what)
@@ -174,7 +175,9 @@ static bool was_evicted(const struct mmu *m, unsigned user, u64 what)
 static void move_on(struct mmu *m, unsigned user)
 {
     m->generation[user]++;
-    memset(m->priv->exec_evicted[user], 0, sizeof(m->priv->exec_evicted[user]));
+    if (m->priv->any_evicted[user])
+        memset(m->priv->exec_evicted[user], 0, sizeof(m->priv->exec_evicted[user]));
+    m->priv->any_evicted[user] = false;
     m->priv->exec_moved[user] = false;
 }
 
@@ -350,6 +353,4 @@ void mmu_drop(struct mmu *m, u64 gfn, unsigned what)
     }
     if (what & DROP_MMU)
         mmu_table_lost(m, gfn);
-    if (what & DROP_CODE)
-        mmu_forget_code(m);
 }
