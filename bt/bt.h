@@ -17,8 +17,7 @@
 struct vcpu;
 
 struct bt_options {
-    size_t
-        size; /* bytes of host code; when half of them are full the other half is used again. 0: BT_SIZE_DEFAULT */
+    size_t size;        /* bytes of room for host code; 0: BT_SIZE_DEFAULT */
     unsigned threshold; /* a block is interpreted so often before it is translated */
     bool no_traces;     /* no superblocks */
     bool no_chain;      /* every block returns to the dispatcher */

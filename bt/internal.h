@@ -467,7 +467,6 @@ enum flag_fate {
     FLAGS_SAVED, /* the same, from a saved operand */
     FLAGS_STORE, /* they go to vcpu->cc */
 };
-extern bool bt_logic_clears_af;
 void bt_flags_init(void);
 /* Guest registers written, as a mask; all if that is not known. */
 u32 bt_defines(const struct uop *u);
@@ -500,7 +499,6 @@ unsigned bt_condition(struct trans *t, unsigned cond);
 void bt_load_carry(struct trans *t);
 void bt_replace_carry(struct trans *t);
 void bt_recover_flags(struct vcpu *v, const struct bt_point *pt);
-bool bt_keeps_host_flags(const struct uop *u);
 
 /* mem.c */
 /* A point for the present micro-op; a jump to its stub is emitted on condition `cond` (< 0: always). */
@@ -548,6 +546,8 @@ bool bt_lower_bmi(struct trans *t, const struct low *l);
 bool bt_lower_flow(struct trans *t, const struct low *l);
 bool bt_lower_sse(struct trans *t, const struct low *l);
 void bt_lower_call(struct trans *t, bool leaves);
+/* translate.c: is the micro-op a branch, the last of its block? */
+bool bt_leaves_block(const struct uop *u);
 void bt_exit_direct(struct trans *t, u64 rip);
 /* A push of `size` bytes: the checked operand (in RAX, RCX); RDX is free. Then RCX becomes the stack pointer. */
 struct host_mem bt_push_place(struct trans *t, unsigned size, bool fill);

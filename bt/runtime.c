@@ -98,13 +98,31 @@ u64 bt_slow_path(struct vcpu *v, u32 point)
     v->t.own->interpreted++;
     bt_count_rest(bt, u->op);
     u->fn(v, u);
-    return 0;
+    return bt_leaves_block(u) ? (u64)(uintptr_t)bt_next_code(v) : 0;
 }
 
 /* The tag of the entries of vcpu->t.jump that hold now. */
 static u32 present_tag(const struct vcpu *v)
 {
     return vcpu_run_key(v) | v->t.jump_epoch[v->mmu.index == MMU_USER] << KEY_BITS;
+}
+
+static u32 *known_page(struct vcpu *v, u32 key, u64 page)
+{
+    return &v->t.page_id[!!(key & KEY_USER)][page % BT_PAGES];
+}
+
+/* The MMU's generation has moved on since entry i of vcpu->t.jump was made. Have its pages been entered again? */
+static bool still_holds(struct vcpu *v, unsigned i)
+{
+    const struct bt_block *to = v->t.jump[i].to;
+    u32 id;
+
+    if (!to || to->gone || to->b->key != vcpu_run_key(v))
+        return false;
+    id = atomic_load_explicit(&to->page_id, memory_order_relaxed);
+    return id && *known_page(v, to->b->key, v->rip >> 12) == id &&
+           (!to->second_id || *known_page(v, to->b->key, bt_second_page(to->b)) == to->second_id);
 }
 
 const void *bt_next_code(struct vcpu *v)
@@ -116,8 +134,14 @@ const void *bt_next_code(struct vcpu *v)
         v->t.generation[user] != v->mmu.generation[user])
         return NULL;
     tag = present_tag(v);
-    if (v->t.jump[i].lin != v->rip || v->t.jump[i].tag != tag)
+    if (v->t.jump[i].lin != v->rip)
         return NULL;
+    if (v->t.jump[i].tag != tag) {
+        if (!still_holds(v, i))
+            return NULL;
+        v->t.jump[i].tag = tag;
+        v->t.jump[i].code = bt_exec(v->t.bt, bt_start_of(v->t.jump[i].to));
+    }
     v->blk = NULL;
     v->t.jump_tag = tag;
     return v->t.jump[i].code;
@@ -183,16 +207,16 @@ static void follow_generation(struct vcpu *v)
 static void note_entry(struct vcpu *v, const struct bt_block *bb)
 {
     u32 id = atomic_load_explicit(&bb->page_id, memory_order_relaxed);
-    u32 *known = v->t.page_id[!!(bb->b->key & KEY_USER)];
     u64 rip = bb->b->rip;
     unsigned i = bt_jump_index(rip);
 
     if (id)
-        known[(rip >> 12) % BT_PAGES] = id;
+        *known_page(v, bb->b->key, rip >> 12) = id;
     if (id && bb->second_id)
-        known[bt_second_page(bb->b) % BT_PAGES] = bb->second_id;
+        *known_page(v, bb->b->key, bt_second_page(bb->b)) = bb->second_id;
     v->t.jump[i].lin = rip;
     v->t.jump[i].tag = v->t.jump_tag;
+    v->t.jump[i].to = bb;
     v->t.jump[i].code = bt_exec(v->t.bt, bt_start_of(bb));
 }
 

@@ -103,10 +103,16 @@ static void emit_out_of_line(struct trans *t)
     }
 }
 
-static bool leaves_block(const struct low *l)
+bool bt_leaves_block(const struct uop *u)
 {
-    return l->kind == LOW_JCC || l->kind == LOW_JMP || l->kind == LOW_CALL || l->kind == LOW_RET ||
-           l->kind == LOW_END;
+    switch ((enum low_kind)bt_low[u->op].kind) {
+    case LOW_JCC:
+    case LOW_JMP:
+    case LOW_CALL:
+    case LOW_RET:
+    case LOW_END: return true;
+    default: return false;
+    }
 }
 
 static bool only_stores(const struct low *l)
@@ -133,7 +139,7 @@ static void lower(struct trans *t)
 {
     const struct low *l = &bt_low[t->u->op];
 
-    if (leaves_block(l))
+    if (bt_leaves_block(t->u))
         bt_x87_flush(t);
     if (t->is_trace && bt_lower_within(t, l))
         return;
