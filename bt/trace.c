@@ -14,7 +14,15 @@
  */
 #include "bt/watch.h"
 
-enum { SAMPLES = 3, WAIT_MAX = 400, TRIES = 12, VISITS = 8, REPEATS_MAX = 8, ROUNDS_MAX = 8, ROUNDS_UOPS = 64 };
+enum {
+    SAMPLES = 3,
+    WAIT_MAX = 400,
+    TRIES = 12,
+    VISITS = 8,
+    REPEATS_MAX = 8,
+    ROUNDS_MAX = 8,
+    ROUNDS_UOPS = 64
+};
 
 /* ---- Recording --------------------------------------------------------------------------------------------------------- */
 
