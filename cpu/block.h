@@ -43,9 +43,10 @@ struct block {
     u16 n_insns, n_uops;
     u16 len;  /* bytes */
     u16 seen; /* bytes that decoding depended on: more, where the last instruction is none */
-    struct code_page *page, *page2;    /* page2: of the second page if it crosses, else NULL */
-    _Atomic(struct block *) hash_next; /* read without the lock */
-    struct block *page_next, *page2_next;
+    struct code_page *page, *page2;       /* page2: of the second page if it crosses, else NULL */
+    _Atomic(struct block *) hash_next;    /* read without the lock */
+    struct block *page_next, *page2_next; /* in code_page.blocks and .seconds */
+    struct block **page_at, **page2_at;   /* what leads to it there */
     _Atomic bool gone; /* not what memory holds, or its room is wanted: not to be entered again */
     bool transient;    /* belongs to one vCPU, until that looks for the next: there was no room */
     _Atomic u8 heat;   /* how often it was interpreted, until it is worth translating */

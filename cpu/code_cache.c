@@ -230,6 +230,36 @@ static unsigned in_first_page(const struct block *b)
     return MIN(b->seen, 0x1000 - (unsigned)(b->gpa & 0xfff));
 }
 
+/* A page can have very many blocks: code of a shared library has some for every address that it was ever mapped at. So a block is
+ * taken out of its lists without looking for it. Heads are also read without the lock (has_blocks()). */
+static void list_in_page(struct block *b)
+{
+    b->page_at = &b->page->blocks;
+    b->page_next = *b->page_at;
+    if (b->page_next)
+        b->page_next->page_at = &b->page_next;
+    __atomic_store_n(b->page_at, b, __ATOMIC_RELAXED);
+    if (!b->page2)
+        return;
+    b->page2_at = &b->page2->seconds;
+    b->page2_next = *b->page2_at;
+    if (b->page2_next)
+        b->page2_next->page2_at = &b->page2_next;
+    __atomic_store_n(b->page2_at, b, __ATOMIC_RELAXED);
+}
+
+static void unlist_in_page(struct block *b)
+{
+    if (b->page_next)
+        b->page_next->page_at = b->page_at;
+    __atomic_store_n(b->page_at, b->page_next, __ATOMIC_RELAXED);
+    if (!b->page2)
+        return;
+    if (b->page2_next)
+        b->page2_next->page2_at = b->page2_at;
+    __atomic_store_n(b->page2_at, b->page2_next, __ATOMIC_RELAXED);
+}
+
 static bool is_at(const struct block *b, u64 gpa, u64 rip, u32 key)
 {
     return b->gpa == gpa && b->rip == rip && b->key == key;
@@ -242,12 +272,7 @@ static void insert_locked(struct code_cache *c, struct block *b)
     atomic_store_explicit(&b->hash_next, atomic_load_explicit(at, memory_order_relaxed),
                           memory_order_relaxed);
     atomic_store_explicit(at, b, memory_order_release);
-    b->page_next = b->page->blocks;
-    __atomic_store_n(&b->page->blocks, b, __ATOMIC_RELAXED);
-    if (!b->page2)
-        return;
-    b->page2_next = b->page2->seconds;
-    __atomic_store_n(&b->page2->seconds, b, __ATOMIC_RELAXED);
+    list_in_page(b);
 }
 
 static void calm_if_empty(struct code_page *p)
@@ -261,19 +286,12 @@ static void calm_if_empty(struct code_page *p)
 void code_cache_discard_locked(struct code_cache *c, struct block *b)
 {
     _Atomic(struct block *) *at = &c->bucket[hash(b->gpa, b->rip, b->key)];
-    struct block **in_page = &b->page->blocks, **in_second = b->page2 ? &b->page2->seconds : NULL;
 
     while (atomic_load_explicit(at, memory_order_relaxed) != b)
         at = &atomic_load_explicit(at, memory_order_relaxed)->hash_next;
     atomic_store_explicit(at, atomic_load_explicit(&b->hash_next, memory_order_relaxed),
                           memory_order_release);
-    while (*in_page != b)
-        in_page = &(*in_page)->page_next;
-    __atomic_store_n(in_page, b->page_next, __ATOMIC_RELAXED);
-    while (in_second && *in_second != b)
-        in_second = &(*in_second)->page2_next;
-    if (in_second)
-        __atomic_store_n(in_second, b->page2_next, __ATOMIC_RELAXED);
+    unlist_in_page(b);
     atomic_store_explicit(&b->gone, true, memory_order_release);
     calm_if_empty(b->page);
     if (b->page2)

@@ -12,3 +12,4 @@ $(TTY_DRIVE): $(SRC)/tests/tty/drive.c $(OBJ)/flags
 
 replay_DEPS += $(TTY_DRIVE)
 boot_DEPS += $(TTY_DRIVE)
+userland_DEPS += $(TTY_DRIVE)

@@ -4,6 +4,7 @@
  * again only when everybody has looked up. Everything happens on one thread; what matters is who has looked when.
  */
 #include <stdlib.h>
+#include <time.h>
 
 #include "cpu/code_cache.h"
 #include "src/base/memory.h"
@@ -194,5 +195,58 @@ static void room_is_used_again_when_all_have_looked(void)
     destroy(&p);
 }
 
+/* Make blocks until one finds no room, all of them in one page, as code of a library that was mapped at ever other addresses. Returns their number. */
+static unsigned fill_with_page(struct vcpu *v)
+{
+    unsigned n = 0;
+
+    for (u32 alias = 0;; alias++) {
+        v->seg[SEG_CS].base = CODE - 16 * alias;
+        mmu_forget_code(&v->mmu);
+        for (u32 at = 0; at < 0xf00; at += 16) {
+            if (find(v, 16 * alias + at)->transient)
+                return n;
+            n++;
+        }
+    }
+}
+
+/* Room is had back in a time that follows from the number of blocks, whatever pages they are of: going through the page's
+ * blocks for each would take minutes here, in which no vCPU would go on. */
+static void many_blocks_of_one_page_fall(void)
+{
+    struct pair p;
+    struct code_cache *c;
+    unsigned n, m;
+    clock_t from;
+
+    create(&p);
+    c = p.v->code->shared;
+    code_cache_begin(p.w);
+    memset((u8 *)p.b.mem.ram + CODE, 0xf4, 0x1000); /* HLT: blocks of one instruction */
+    n = fill_with_page(p.v);
+    CU_ASSERT_TRUE(n > 50000);
+    CU_ASSERT_PTR_NOT_NULL(find(p.w, 0));
+    for (u32 i = 0; i < 2; i++) {
+        /* Not in that page, so that nothing that was kept stands in the way. */
+        stand_at(p.v, 0x8000 + 64 * i);
+        mmu_forget_code(&p.v->mmu);
+        CU_ASSERT_EQUAL(find(p.v, 0x8000 + 64 * i)->transient, false);
+    }
+    CU_ASSERT_EQUAL(c->current, 1);
+    from = clock();
+    m = 0;
+    for (u32 alias = 0; c->retiring == 0; alias++) {
+        p.v->seg[SEG_CS].base = CODE - 16 * alias - 8;
+        mmu_forget_code(&p.v->mmu);
+        for (u32 at = 0; at < 0xf00 && !c->retiring; at += 16, m++)
+            find(p.v, 16 * alias + 8 + at);
+    }
+    CU_ASSERT_TRUE(m > 50000);
+    CU_ASSERT_TRUE((double)(clock() - from) / CLOCKS_PER_SEC < 20);
+    destroy(&p);
+}
+
 TEST_SUITE(code_cache, TEST(one_block_for_both), TEST(falls_with_its_second_page),
-           TEST(hot_pages_become_fine), TEST(room_is_used_again_when_all_have_looked));
+           TEST(hot_pages_become_fine), TEST(room_is_used_again_when_all_have_looked),
+           TEST(many_blocks_of_one_page_fall));
