@@ -79,7 +79,8 @@ int mmu_translate_debug(struct mmu *m, gla_t a, gpa_t *gpa)
     struct walk w;
     u32 error;
 
-    if ((m->lma && !mmu_is_canonical(m, a)) || (m->dir && (m->dir->order || m->dir->precise_mmu)))
+    if ((m->lma && !mmu_is_canonical(m, a)) || !m->lines ||
+        (m->dir && (m->dir->order || m->dir->precise_mmu)))
         return -EFAULT;
     if (mmu_walk(m, a, &w, &error))
         return -EFAULT;

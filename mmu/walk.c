@@ -7,12 +7,17 @@
  * PAE: the four page-directory-pointer entries are read at each walk, as AMD's processors do, rather than loaded at MOV CR3
  * (DEVIATION: SDM vol. 3 §4.4.1 lets a processor keep them in registers until CR3 is written), and so a reserved bit in one is a
  * page fault of whoever uses it (AMD APM vol. 2 §5.3.3, §5.6.1).
+ *
+ * Address line 20 is the machine's (the A20 gate): while the gate is shut, every address that goes out here has bit 20 clear, of
+ * slots and of pages. What the gate is a vCPU looks up at its first walk and remembers until somebody moves it
+ * (trace/setting.c), so with what is in the TLB the gate costs nothing.
  */
 #include <errno.h>
 
 #include "mmu/check.h"
 #include "mmu/internal.h"
 
+enum { A20 = 1 << 20 };
 enum { PTE_P = 1, PTE_W = 2, PTE_U = 4, PTE_A = 0x20, PTE_D = 0x40, PTE_PS = 0x80, PTE_G = 0x100 };
 #define PTE_NX (1ull << 63)
 /* Physical addresses are 40 bits wide, as CPUID 0x80000008 says. */
@@ -20,6 +25,15 @@ enum { PTE_P = 1, PTE_W = 2, PTE_U = 4, PTE_A = 0x20, PTE_D = 0x40, PTE_PS = 0x8
 #define PTE_RESERVED_HIGH 0x000fff0000000000ull
 /* Of a PAE page-directory-pointer entry. */
 #define PDPTE_RESERVED 0xffffff00000001e6ull
+
+/* How is the A20 gate? 0, or -EAGAIN: it is being moved (noted). */
+static int look_up_lines(struct mmu *m)
+{
+    if (m->dir && setting_remember(m->p, directory_a20_object(m->dir)))
+        return -EAGAIN;
+    m->lines = m->io && m->io->a20_shut ? ~(u64)A20 : ~(u64)0;
+    return 0;
+}
 
 /* Read one slot. 0, or -EAGAIN: no read hold. */
 static int read_slot(struct mmu *m, u64 gpa, unsigned size, u64 *value)
@@ -46,6 +60,7 @@ static int step(struct mmu *m, struct walk *w, u64 gpa, unsigned size, bool may_
     int err;
     bool large;
 
+    gpa &= m->lines;
     /* Traced before it is read, so that no write is missed. */
     w->table[w->n] = NULL;
     if (mmu_is_precise(m) && physmem_host(m->mem, gpa)) {
@@ -85,7 +100,7 @@ static void leaf(struct mmu *m, struct walk *w, u64 value, gla_t a, u64 base)
     w->global = m->pge && (value & PTE_G);
     w->dirty = value & PTE_D;
     w->key = m->pke && w->user ? value >> 59 & 15 : MMU_NO_KEY;
-    w->gpa = base | (a & (w->page_size - 1));
+    w->gpa = (base | (a & (w->page_size - 1))) & m->lines;
 }
 
 static int walk32(struct mmu *m, gla_t a, struct walk *w, u32 *error)
@@ -136,7 +151,7 @@ static int walk_pd(struct mmu *m, gla_t a, struct walk *w, u64 pd, u32 *error)
 
 static int walk_pae(struct mmu *m, gla_t a, struct walk *w, u32 *error)
 {
-    u64 gpa = (m->cr3 & 0xffffffe0) + (a >> 30 & 3) * 8, v;
+    u64 gpa = ((m->cr3 & 0xffffffe0) + (a >> 30 & 3) * 8) & m->lines, v;
     bool tracked = mmu_is_precise(m) && physmem_host(m->mem, gpa);
     struct mmu_table *t = NULL;
     int r = tracked ? mmu_table_trace(m, gpa, 8, &t) : 0;
@@ -208,8 +223,10 @@ int mmu_walk(struct mmu *m, gla_t a, struct walk *w, u32 *error)
 
     memset(w, 0, sizeof(*w));
     w->user = w->writable = true;
+    if (unlikely(!m->lines) && look_up_lines(m))
+        return -EAGAIN;
     if (!m->paging) {
-        w->gpa = a & 0xffffffff;
+        w->gpa = a & 0xffffffff & m->lines;
         w->page_size = 4096;
         w->dirty = true;
         w->key = MMU_NO_KEY;

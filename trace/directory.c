@@ -17,7 +17,7 @@ int directory_create(struct directory *d, u64 n_pages, unsigned n_vcpus, unsigne
 {
     memset(d, 0, sizeof(*d));
     d->n_pages = n_pages;
-    d->n_objects = n_pages + 2;
+    d->n_objects = n_pages + 3;
     d->n_vcpus = n_vcpus;
     d->journal = journal;
     d->order = order;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The directory: one entry for each object (guest page, the I/O space, the APIC map), which knows who holds what
+ * The directory: one entry for each object (guest page, the I/O space, the APIC map, the A20 gate), which knows who holds what
  * there and who must be told before a write takes effect.
  *
  * Plain runs: a page without consumers costs nothing; the entry knows who may have write permission cached (wcached). A
@@ -47,7 +47,8 @@ struct trace_node {
 struct line_state;
 
 struct dir_entry {
-    pmask_t readers; /* recorded run: who has the read hold */
+    pmask_t
+        readers; /* recorded run: who has the read hold; of the A20 gate in every run: who remembers it */
     pmask_t
         wcached; /* who may have write permission cached; recorded run: who did since he got his hold */
     pmask_t waiters; /* whom to wake when something is released */
@@ -107,6 +108,10 @@ static inline u64 directory_io_object(const struct directory *d)
 static inline u64 directory_apic_object(const struct directory *d)
 {
     return d->n_pages + 1;
+}
+static inline u64 directory_a20_object(const struct directory *d)
+{
+    return d->n_pages + 2;
 }
 
 /* Directory for n_pages guest pages and n_vcpus participants plus the agent, of which at most n_tokens run at once (the
@@ -168,6 +173,17 @@ void directory_announce(struct participant *p, u64 gpa, u32 size, u64 value);
 void directory_wrote(struct participant *p, u64 gpa, u32 size, u64 value, unsigned how);
 /* It will not be done: unlocks. Owner. */
 void directory_cancel_write(struct participant *p, u64 gpa, u32 size);
+
+/* ---- setting.c: what the machine sets for all at once, and each participant remembers: the A20 gate ---- */
+
+/* p is about to look at the setting and to rely on it until p->drop (DROP_A20). 0, or -EAGAIN: somebody is changing it (noted),
+ * abandon and acquire. Owner. */
+int setting_remember(struct participant *p, u64 object);
+/* p is about to change it. 0: nobody else remembers it, nor will until p's instruction has retired. -EAGAIN: noted, abandon and
+ * acquire. Owner. */
+int setting_change(struct participant *p, u64 object);
+/* c forgets it, for somebody who changes it; plain runs. Entry and c locked. */
+void setting_release_locked(struct dir_entry *e, u64 object, struct participant *c);
 
 /* ---- watch.c, tell.c ---- */
 
