@@ -8,6 +8,7 @@
  * Intel SDM vol. 2 JMP, CALL, RET, IRET; vol. 3 §5.8, §7.3, §20.2.
  */
 #include "cpu/address.h"
+#include "cpu/escape.h"
 #include "cpu/gate.h"
 #include "cpu/sys.h"
 #include "cpu/task.h"
@@ -427,7 +428,7 @@ static void iret_real(struct vcpu *v, const struct frame *f, u64 rip, u16 cs, u3
     set_flags(v, flags, mask);
 }
 
-void sys_iret(struct vcpu *v, const struct uop *u)
+static void iret(struct vcpu *v, const struct uop *u)
 {
     struct frame f;
     unsigned osize = u->osize;
@@ -462,4 +463,25 @@ void sys_iret(struct vcpu *v, const struct uop *u)
     mmu_peek_end(&v->mmu);
     vcpu_update_mode(v);
     vme_check_pending(v);
+}
+
+static void try_iret(struct vcpu *v, void *u)
+{
+    iret(v, u);
+}
+
+/* An IRET that faults has unblocked NMI all the same, before the fault's handler (SDM vol. 3 §6.7.1). */
+void sys_iret(struct vcpu *v, const struct uop *u)
+{
+    enum escape why;
+
+    if (likely(!v->nmi_blocked)) {
+        iret(v, u);
+        return;
+    }
+    why = vcpu_try(v, try_iret, (void *)(uintptr_t)u);
+    if (why == ESCAPE_EXCEPTION)
+        v->nmi_blocked = false;
+    if (why != ESCAPE_NONE)
+        vcpu_rethrow(v, why);
 }
