@@ -53,6 +53,22 @@ static int read_slot(struct mmu *m, u64 gpa, unsigned size, u64 *value)
     return 0;
 }
 
+static u64 pdpt_of(const struct mmu *m)
+{
+    return m->cr3 & 0xffffffe0 & m->lines;
+}
+
+/* A slot whose accessed or dirty bit is owed is also one of the four page-directory-pointer entries, where those bits are reserved:
+ * what was made through it is gone with the bit. Where tables are traced that is at once, and the TLB must not know better. */
+static void beware_pdpte(struct mmu *m, struct walk *w, u64 gpa, u64 value)
+{
+    if (!m->pae || m->lma || (gpa & ~(u64)31) != pdpt_of(m) ||
+        (value & (PTE_A | PTE_D)) == (PTE_A | PTE_D))
+        return;
+    mmu_drop_all(m);
+    w->unkept = true;
+}
+
 /* Take one level: reads the slot and folds its rights into w. Returns as mmu_walk(), *value is the slot. */
 static int step(struct mmu *m, struct walk *w, u64 gpa, unsigned size, bool may_be_large,
                 u64 reserved, u64 *value, u32 *error)
@@ -90,6 +106,7 @@ static int step(struct mmu *m, struct walk *w, u64 gpa, unsigned size, bool may_
     w->user &= !!(*value & PTE_U);
     w->writable &= !!(*value & PTE_W);
     w->nx |= size == 8 && m->nxe && (*value & PTE_NX);
+    beware_pdpte(m, w, gpa, *value);
     w->step[w->n++] = (struct mmu_owed){gpa, (u8)size, *value & PTE_A ? 0 : PTE_A, *value};
     w->slot = gpa;
     return 0;
@@ -151,13 +168,17 @@ static int walk_pd(struct mmu *m, gla_t a, struct walk *w, u64 pd, u32 *error)
 
 static int walk_pae(struct mmu *m, gla_t a, struct walk *w, u32 *error)
 {
-    u64 gpa = ((m->cr3 & 0xffffffe0) + (a >> 30 & 3) * 8) & m->lines, v;
+    u64 gpa = pdpt_of(m) + (a >> 30 & 3) * 8, v;
     bool tracked = mmu_is_precise(m) && physmem_host(m->mem, gpa);
     struct mmu_table *t = NULL;
     int r = tracked ? mmu_table_trace(m, gpa, 8, &t) : 0;
 
     if (r)
         return r;
+    if (tracked && !t->marked) {
+        directory_note_marks(m->p, gpa);
+        t->marked = true;
+    }
     r = read_slot(m, gpa, 8, &v);
     if (r)
         return r;
@@ -276,14 +297,22 @@ int mmu_walk_permits(const struct mmu *m, const struct walk *w, unsigned set,
     return !ok;
 }
 
+/* Without order nobody need be told of an accessed bit, but of one in a page-directory-pointer entry. */
+static bool marks_matter(struct mmu *m, u64 gpa)
+{
+    return !m->dir->order && m->dir->semantics[TRACE_MMU] == TRACE_BRACKET &&
+           directory_marks_matter(m->p, gpa);
+}
+
 int mmu_owed_check(struct mmu *m, const struct walk *w, bool dirty)
 {
-    if (!m->dir || (!m->dir->order && !m->check))
+    if (!m->dir || (!m->dir->order && !m->check && !m->dir->precise_mmu))
         return 0;
     for (unsigned i = 0; i < w->n; i++) {
         bool needs = w->step[i].bits || (dirty && i + 1 == w->n && !w->dirty);
 
-        if (needs && !directory_has(m->p, w->step[i].gpa >> 12, RIGHT_WRITE)) {
+        if (needs && (!directory_has(m->p, w->step[i].gpa >> 12, RIGHT_WRITE) ||
+                      marks_matter(m, w->step[i].gpa))) {
             directory_want(m->p, w->step[i].gpa >> 12, RIGHT_WRITE, w->step[i].gpa,
                            w->step[i].size);
             return -EAGAIN;

@@ -34,6 +34,8 @@ struct trace_range {
 struct trace_node {
     struct trace_node *next;
     u8 participant, kind, access;
+    bool
+        marks; /* entries in which an accessed or dirty bit would be another: setting one concerns it too */
     u64 lines; /* 64-byte lines concerned */
     struct trace_range
         *ranges; /* exact byte ranges (trace_add); NULL: whole lines, of what was derived */
@@ -143,6 +145,10 @@ void directory_want_nothing(struct participant *p);
 /* p is about to keep something derived from [gpa, gpa+len) (within a page). 0: traced from now on; -EAGAIN: p lacks
  * the right (noted), abandon and acquire. Drops p's own cached write permission. Owner. */
 int directory_derive(struct participant *p, enum trace_kind kind, u64 gpa, u32 len);
+/* What p has derived from the line as a page table depends on its accessed bits too (directory_derive() has traced it). Owner. */
+void directory_note_marks(struct participant *p, u64 gpa);
+/* Has somebody else noted that? p is about to set one. Owner. */
+bool directory_marks_matter(struct participant *p, u64 gpa);
 /* Nothing of the kind is derived from the page any more. Owner, or on its behalf under p->lock... of its own pages. */
 void directory_underive(struct participant *p, enum trace_kind kind, u64 gfn);
 
