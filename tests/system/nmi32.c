@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * NMI is blocked from its delivery to the next IRET, whoever's that is and wherever it leads: by the same level, to user and
- * virtual-8086 code, to a task, one that faults. Nothing else unblocks: far RET, POPF, SYSEXIT, an exception, an interrupt's
+ * virtual-8086 code, to a task, one that faults. Nothing else unblocks: far RET, POPF, STI, an exception, an interrupt's
  * delivery, a task switch by JMP. One more is kept, and no second. IF does not matter.
  *
  * The first NMI's handler sends another and goes to the case's code; where the second comes in is the answer.
