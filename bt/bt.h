@@ -17,8 +17,7 @@
 struct vcpu;
 
 struct bt_options {
-    size_t
-        size; /* bytes of host code; when half of them are full the other half is used again. 0: BT_SIZE_DEFAULT */
+    size_t size;        /* bytes of room for host code; 0: BT_SIZE_DEFAULT */
     unsigned threshold; /* a block is interpreted so often before it is translated */
     bool no_traces;     /* no superblocks */
     bool no_chain;      /* every block returns to the dispatcher */
@@ -49,6 +48,7 @@ struct bt_stats {
     u64 traces, loops; /* superblocks made, and how many of them lead back to their head */
     u64 entered;       /* from the dispatcher */
     u64 filled;        /* slow paths that had the TLB filled and went on */
+    u64 stored;        /* slow paths that stored and went on, or would have */
     u64 interpreted;   /* slow paths that left the rest of the block to the interpreter */
     u64 linked;        /* branches chained */
 };

@@ -148,7 +148,7 @@ static bool lasts(const struct trans *t, unsigned i, bool saved)
     return true;
 }
 
-bool bt_keeps_host_flags(const struct uop *u)
+static bool keeps_host_flags(const struct uop *u)
 {
     const struct low *l = &bt_low[u->op];
 
@@ -240,7 +240,7 @@ static bool needs_store(const struct trans *t, unsigned i, bool *looks, bool *le
         if (!left)
             return false;
         /* Who reads others besides, or instead, looks at vcpu->cc, and that destroys these. */
-        host = host && bt_keeps_host_flags(u) && !(reads_of(u) & (u8) ~(valid & left));
+        host = host && keeps_host_flags(u) && !(reads_of(u) & (u8) ~(valid & left));
     }
     /* A loop too: its budget may end at its head, before anything there overwrites them. */
     *looks = true;
@@ -319,7 +319,7 @@ static void add_pending(struct trans *t, i8 slot)
 
 /* AF after a logical operation is undefined; the guest's is 0. So is that of all hosts known, and then what LAHF says is
  * right as it is. */
-bool bt_logic_clears_af;
+static bool logic_clears_af;
 
 void bt_flags_init(void)
 {
@@ -333,7 +333,7 @@ void bt_flags_init(void)
             : "=m"(flags[0]), "=m"(flags[1]), "=m"(flags[2]), "=m"(flags[3])
             :
             : "rax", "rcx", "cc");
-    bt_logic_clears_af = !((flags[0] | flags[1] | flags[2] | flags[3]) & FL_AF);
+    logic_clears_af = !((flags[0] | flags[1] | flags[2] | flags[3]) & FL_AF);
 }
 
 /* AH has SF, ZF, AF, PF, CF; AL gets OF. */
@@ -341,7 +341,7 @@ void bt_flags_store(struct trans *t, enum flag_shape shape)
 {
     struct emitter *e = &t->e;
 
-    if (shape == SHAPE_LOGIC && bt_logic_clears_af)
+    if (shape == SHAPE_LOGIC && logic_clears_af)
         shape = SHAPE_HOST;
 
     emit8(e, 0x9f);

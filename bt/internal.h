@@ -124,6 +124,7 @@ struct bt_pending {
 struct bt_point {
     struct block *b;
     u32 resume; /* offset of the code that tries again; 0: there is none */
+    u32 stored; /* of what follows, if the micro-op does nothing but store; 0: it does more */
     u16 uop;
     u16 refund; /* instructions of the trace that come behind the block: charged, but not yet due */
     u8 size, access; /* what to fill the TLB for: enum mmu_access; 0: do not try */
@@ -172,7 +173,6 @@ struct bt_block {
     _Atomic u32 page_id; /* 0: nothing is chained to it */
     u32 second_id; /* of the page in which it ends, if it crosses; its own code looks for that, */
     u32 past;      /* in so many bytes: whoever has just found the block goes past them */
-    u16 page_slot;
     u32 code_size;
     /* What does not pay: micro-ops without a site, windows of the superblock that begins here (bt/sites.c). */
     u64 plain[2];
@@ -191,6 +191,7 @@ struct bt;
 struct bt_trace {
     struct bt_block *blocks[BT_TRACE_BLOCKS]; /* the first is the head */
     unsigned n;
+    unsigned first_site, end_site;
     u8 *code;
     bool gone, loops;
 };
@@ -359,7 +360,8 @@ struct bt_own {
     struct bt_recorder recorder;
     struct bt_exit *from; /* the exit that was taken last, if a chain can start there */
     unsigned missed;      /* + 1: the site for which a superblock is to be made again */
-    u64 entered, filled, interpreted;
+    struct uop alone[2];  /* of the store that the slow path makes; vcpu->cur, if it escapes */
+    u64 entered, filled, stored, interpreted;
 };
 
 static inline void bt_lock(struct bt *bt)
@@ -423,7 +425,6 @@ enum flag_fate {
     FLAGS_SAVED, /* the same, from a saved operand */
     FLAGS_STORE, /* they go to vcpu->cc */
 };
-extern bool bt_logic_clears_af;
 void bt_flags_init(void);
 /* Guest registers written, as a mask; all if that is not known. */
 u32 bt_defines(const struct uop *u);
@@ -456,7 +457,6 @@ unsigned bt_condition(struct trans *t, unsigned cond);
 void bt_load_carry(struct trans *t);
 void bt_replace_carry(struct trans *t);
 void bt_recover_flags(struct vcpu *v, const struct bt_point *pt);
-bool bt_keeps_host_flags(const struct uop *u);
 
 /* mem.c */
 /* A point for the present micro-op; a jump to its stub is emitted on condition `cond` (< 0: always). */
@@ -504,6 +504,8 @@ bool bt_lower_bmi(struct trans *t, const struct low *l);
 bool bt_lower_flow(struct trans *t, const struct low *l);
 bool bt_lower_sse(struct trans *t, const struct low *l);
 void bt_lower_call(struct trans *t, bool leaves);
+/* translate.c: is the micro-op a branch, the last of its block? */
+bool bt_leaves_block(const struct uop *u);
 void bt_exit_direct(struct trans *t, u64 rip);
 /* A push of `size` bytes: the checked operand (in RAX, RCX); RDX is free. Then RCX becomes the stack pointer. */
 struct host_mem bt_push_place(struct trans *t, unsigned size, bool fill);

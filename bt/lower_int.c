@@ -94,12 +94,12 @@ static void alu_ri(struct trans *t, const struct low *l, unsigned dst, u64 imm)
     }
 }
 
-/* The destination is AH or its like: DH takes its place, so that no flag is touched on the way back. */
-static void alu_high(struct trans *t, const struct low *l)
+/* For a destination that is AH or its like: its register in DX, so that DH takes its place and no flag is touched on the way
+ * back; the source, if it is none of the instruction's bytes, in CL. */
+static void load_for_high(struct trans *t, const struct low *l)
 {
     const struct uop *u = t->u;
     struct emitter *e = &t->e;
-    const unsigned dh = H_DX + 4;
     int src, dst;
 
     if (l->form == FORM_RM) {
@@ -114,6 +114,15 @@ static void alu_high(struct trans *t, const struct low *l)
     dst = bt_use(t, u->dst >> 3, H_DX);
     if (dst != H_DX)
         emit_rr(e, 8, 0x8b, H_DX, (unsigned)dst);
+}
+
+static void alu_high(struct trans *t, const struct low *l)
+{
+    const struct uop *u = t->u;
+    struct emitter *e = &t->e;
+    const unsigned dh = H_DX + 4;
+
+    load_for_high(t, l);
     if (l->form == FORM_RI) {
         emit8(e, 0x80);
         emit8(e, 0xc0u | (unsigned)l->op << 3 | dh);
@@ -241,20 +250,8 @@ static void mov_high(struct trans *t, const struct low *l)
     const unsigned dh = H_DX + 4;
     const struct uop *u = t->u;
     struct emitter *e = &t->e;
-    int src, dst;
 
-    if (l->form == FORM_RM) {
-        struct host_mem m = bt_access(t, 1, MMU_READ, true);
-
-        emit_rm(e, 1, 0x8b, H_CX, m);
-    } else if (l->form == FORM_RR) {
-        src = bt_use_operand(t, u->src, 1, H_CX);
-        if (src != H_CX)
-            emit_rr(e, 8, 0x8b, H_CX, (unsigned)src);
-    }
-    dst = bt_use(t, u->dst >> 3, H_DX);
-    if (dst != H_DX)
-        emit_rr(e, 8, 0x8b, H_DX, (unsigned)dst);
+    load_for_high(t, l);
     if (l->form == FORM_RI) {
         emit8(e, 0xb0 | dh);
         emit8(e, (u8)u->imm);

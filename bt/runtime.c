@@ -48,7 +48,31 @@ static bool filled(struct vcpu *v, const struct bt_point *pt, const struct uop *
     return mmu_fill(&v->mmu, a, pt->size, pt->access, u) && mmu_generation(&v->mmu) == generation;
 }
 
-/* Called by the stub `slow`, with the guest's registers in memory. Returns where to try again, or 0 when the interpreter
+/* Translated code may go on: behind its block it is charged for again, and what its sites know is still so. */
+static u64 resume(struct vcpu *v, const struct bt_point *pt, u32 at)
+{
+    struct bt *bt = v->t.bt;
+
+    vcpu_refund(v, -(i32)pt->refund);
+    if (v->mmu.lost)
+        bt_clear_sites(v);
+    return (u64)(uintptr_t)bt_exec(bt, bt->write + at);
+}
+
+/* The interpreter's routine stores, once. Most such stores are to traced pages, page tables above all, and come again. */
+static u64 store(struct vcpu *v, const struct bt_point *pt, const struct uop *u)
+{
+    u64 generation = mmu_generation(&v->mmu);
+
+    u->fn(v, bt_alone(v->t.own->alone, u));
+    v->t.own->stored++;
+    if (mmu_generation(&v->mmu) == generation && !(v->mmu.lost && pt->windows))
+        return resume(v, pt, pt->stored);
+    u[1].fn(v, &u[1]);
+    return 0;
+}
+
+/* Called by the stub `slow`, with the guest's registers in memory. Returns where to go on, or 0 when the interpreter
  * has done the rest of the block. May escape. */
 u64 bt_slow_path(struct vcpu *v, u32 point)
 {
@@ -65,23 +89,40 @@ u64 bt_slow_path(struct vcpu *v, u32 point)
     bt_x87_recover(v, pt);
     if (pt->site)
         bt_site_missed(v, pt->site - 1u);
+    if (pt->stored)
+        return store(v, pt, u);
     if (pt->access && filled(v, pt, u) && !(v->mmu.lost && pt->windows)) {
         v->t.own->filled++;
-        vcpu_refund(v, -(i32)pt->refund);
-        if (v->mmu.lost)
-            bt_clear_sites(v);
-        return (u64)(uintptr_t)bt_exec(bt, bt->write + pt->resume);
+        return resume(v, pt, pt->resume);
     }
     v->t.own->interpreted++;
     bt_count_rest(bt, u->op);
     u->fn(v, u);
-    return 0;
+    return bt_leaves_block(u) ? (u64)(uintptr_t)bt_next_code(v) : 0;
 }
 
 /* The tag of the entries of vcpu->t.jump that hold now. */
 static u32 present_tag(const struct vcpu *v)
 {
     return vcpu_run_key(v) | v->t.jump_epoch[v->mmu.index == MMU_USER] << KEY_BITS;
+}
+
+static u32 *known_page(struct vcpu *v, u32 key, u64 page)
+{
+    return &v->t.page_id[!!(key & KEY_USER)][page % BT_PAGES];
+}
+
+/* The MMU's generation has moved on since entry i of vcpu->t.jump was made. Have its pages been entered again? */
+static bool still_holds(struct vcpu *v, unsigned i)
+{
+    const struct bt_block *to = v->t.jump[i].to;
+    u32 id;
+
+    if (!to || to->gone || to->b->key != vcpu_run_key(v))
+        return false;
+    id = atomic_load_explicit(&to->page_id, memory_order_relaxed);
+    return id && *known_page(v, to->b->key, v->rip >> 12) == id &&
+           (!to->second_id || *known_page(v, to->b->key, bt_second_page(to->b)) == to->second_id);
 }
 
 const void *bt_next_code(struct vcpu *v)
@@ -93,8 +134,14 @@ const void *bt_next_code(struct vcpu *v)
         v->t.generation[user] != v->mmu.generation[user])
         return NULL;
     tag = present_tag(v);
-    if (v->t.jump[i].lin != v->rip || v->t.jump[i].tag != tag)
+    if (v->t.jump[i].lin != v->rip)
         return NULL;
+    if (v->t.jump[i].tag != tag) {
+        if (!still_holds(v, i))
+            return NULL;
+        v->t.jump[i].tag = tag;
+        v->t.jump[i].code = bt_exec(v->t.bt, bt_start_of(v->t.jump[i].to));
+    }
     v->blk = NULL;
     v->t.jump_tag = tag;
     return v->t.jump[i].code;
@@ -164,11 +211,12 @@ static void note_entry(struct vcpu *v, const struct bt_block *bb)
     unsigned i = bt_jump_index(rip);
 
     if (id)
-        v->t.page_id[!!(bb->b->key & KEY_USER)][bb->page_slot] = id;
+        *known_page(v, bb->b->key, rip >> 12) = id;
     if (id && bb->second_id)
-        v->t.page_id[!!(bb->b->key & KEY_USER)][bt_second_page(bb->b) % BT_PAGES] = bb->second_id;
+        *known_page(v, bb->b->key, bt_second_page(bb->b)) = bb->second_id;
     v->t.jump[i].lin = rip;
     v->t.jump[i].tag = v->t.jump_tag;
+    v->t.jump[i].to = bb;
     v->t.jump[i].code = bt_exec(v->t.bt, bt_start_of(bb));
 }
 
@@ -324,6 +372,7 @@ void bt_get_stats(struct vcpu *const *v, unsigned n, struct bt_stats *s)
         if (v[i]->t.own) {
             s->entered += v[i]->t.own->entered;
             s->filled += v[i]->t.own->filled;
+            s->stored += v[i]->t.own->stored;
             s->interpreted += v[i]->t.own->interpreted;
         }
 }

@@ -139,9 +139,7 @@ void bt_link(struct bt *bt, struct bt_exit *x, struct bt_block *to)
 {
     u32 id = to->page_id;
 
-    if (x->to || x->gone || to->gone)
-        return;
-    if (!id)
+    if (x->to || x->gone || to->gone || !id)
         return;
     if (x->id) {
         if (x->only_id && x->only_id != id)

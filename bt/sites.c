@@ -444,15 +444,15 @@ void bt_emit_windows(struct trans *t)
 
 /* ---- Misses ----------------------------------------------------------------------------------------------------------- */
 
-/* Sites of the superblock that missed about as often as this one. */
+/* What did not pay in the superblock: sites that missed about as often as the one that made it known. */
 static void mark(struct vcpu *v, struct bt_block *head)
 {
-    struct bt *bt = v->t.bt;
+    const struct bt_trace *tr = head->trace;
 
-    for (unsigned i = 0; i < BT_SITES; i++) {
-        struct bt_site_owner *o = &bt->owners[i];
+    for (unsigned i = tr->first_site; i < tr->end_site; i++) {
+        struct bt_site_owner *o = &v->t.bt->owners[i];
 
-        if (o->head != head || v->t.site[i].credit > CREDIT / 2)
+        if (v->t.site[i].credit > CREDIT / 2)
             continue;
         if (o->window)
             head->no_window |= (u16)BIT(o->window - 1);
@@ -461,6 +461,8 @@ static void mark(struct vcpu *v, struct bt_block *head)
     }
 }
 
+/* Only the vCPU that made the superblock has given the site its credit: at others' first miss it is whatever it was, and that
+ * counts as a site that lasted, since `since` is long ago. */
 void bt_site_missed(struct vcpu *v, unsigned site)
 {
     u32 now = (u32)participant_icount(&v->p), took = now - v->t.site[site].since;
@@ -476,11 +478,13 @@ void bt_settle_missed(struct vcpu *v)
     struct bt *bt = v->t.bt;
     unsigned site = v->t.own->missed - 1;
     struct bt_block *head;
+    const struct bt_trace *tr;
 
     v->t.own->missed = 0;
     bt_lock(bt);
     head = bt->owners[site].head;
-    if (head->trace && head->remade < REMADE_MAX) {
+    tr = head->trace;
+    if (tr && site - tr->first_site < tr->end_site - tr->first_site && head->remade < REMADE_MAX) {
         v->t.site[site].credit = 0;
         mark(v, head);
         v->t.site[site].credit = CREDIT;

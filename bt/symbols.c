@@ -146,7 +146,7 @@ static void jit_remove(struct jit_code_entry *e)
 #define FRAME_MAX 640
 
 enum { S_NULL, S_TEXT, S_SYMTAB, S_STRTAB, S_FRAME, S_SHSTRTAB, S_COUNT };
-/* NUL-separated; the numbers in make_object() count in it. */
+/* NUL-separated; the numbers in make_batch() count in it. */
 static const char section_names[] = "\0.text\0.symtab\0.strtab\0.debug_frame\0.shstrtab";
 
 struct object {

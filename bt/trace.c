@@ -201,7 +201,7 @@ static void make(struct vcpu *v, bool loops)
     if (!bt_make_room(v) || !is_still_good(r))
         return;
     tr = &bt->traces[bt->now.n_traces];
-    *tr = (struct bt_trace){.n = r->n, .loops = loops};
+    *tr = (struct bt_trace){.n = r->n, .loops = loops, .first_site = bt->now.n_sites};
     bt_begin(bt, v, r->head->bt);
     t->is_trace = true;
     t->loops = loops;
@@ -209,6 +209,7 @@ static void make(struct vcpu *v, bool loops)
     tr->code = bt_finish(t);
     if (!tr->code)
         return;
+    tr->end_site = bt->now.n_sites;
     bt->now.n_traces++;
     for (unsigned k = 0; k < r->n; k++) {
         tr->blocks[k] = r->blocks[k]->bt;

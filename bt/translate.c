@@ -100,17 +100,43 @@ static void emit_out_of_line(struct trans *t)
     }
 }
 
-static bool leaves_block(const struct low *l)
+bool bt_leaves_block(const struct uop *u)
 {
-    return l->kind == LOW_JCC || l->kind == LOW_JMP || l->kind == LOW_CALL || l->kind == LOW_RET ||
-           l->kind == LOW_END;
+    switch ((enum low_kind)bt_low[u->op].kind) {
+    case LOW_JCC:
+    case LOW_JMP:
+    case LOW_CALL:
+    case LOW_RET:
+    case LOW_END: return true;
+    default: return false;
+    }
+}
+
+static bool only_stores(const struct low *l)
+{
+    switch ((enum low_kind)l->kind) {
+    case LOW_MOV: return l->form == FORM_MR || l->form == FORM_MI;
+    case LOW_SSE: return bt_sse_stores(l);
+    case LOW_AVX: return bt_avx_stores(l);
+    default: return false;
+    }
+}
+
+/* What the slow path has stored goes on here. */
+static void note_stored(struct trans *t, unsigned first_point)
+{
+    struct bt *bt = t->bt;
+
+    for (unsigned i = first_point; i < bt->now.n_points; i++)
+        if (bt->points[i].access)
+            bt->points[i].stored = (u32)(t->e.p - bt->write);
 }
 
 static void lower(struct trans *t)
 {
     const struct low *l = &bt_low[t->u->op];
 
-    if (leaves_block(l))
+    if (bt_leaves_block(t->u))
         bt_x87_flush(t);
     if (t->is_trace && bt_lower_within(t, l))
         return;
@@ -170,6 +196,7 @@ u8 *bt_finish(struct trans *t)
 {
     struct bt *bt = t->bt;
     u8 *start = bt->write + bt->now.used;
+    unsigned first_point;
 
     if (t->is_trace) {
         bt_guards_plan(t);
@@ -182,7 +209,10 @@ u8 *bt_finish(struct trans *t)
         t->u = t->seq[t->i];
         t->b = t->blocks[t->of[t->i]];
         t->at[t->i] = (u32)(t->e.p - start);
+        first_point = bt->now.n_points;
         lower(t);
+        if (only_stores(&bt_low[t->u->op]))
+            note_stored(t, first_point);
     }
     t->at[t->i] = (u32)(t->e.p - start);
     if (t->loops) {
@@ -208,8 +238,7 @@ struct bt_block *bt_translate(struct bt *bt, struct vcpu *v, struct block *b)
     *bb = (struct bt_block){.b = b,
                             .code = bt->write + bt->now.used,
                             .page_id = bt_page_id(bt, b),
-                            .second_id = bt_second_id(bt, b),
-                            .page_slot = (u16)((b->rip >> 12) % BT_PAGES)};
+                            .second_id = bt_second_id(bt, b)};
     bt_begin(bt, v, bb);
     bt_add_block(t, b);
     for (unsigned i = 0; i < b->n_uops; i++)

@@ -45,8 +45,3 @@ gla_t vcpu_address_at_slow(struct vcpu *v, const struct uop *u, u64 offset, unsi
     v->cur = u;
     return vcpu_linear(v, u->seg, vcpu_cut(offset, u->asize), size, access);
 }
-
-gla_t vcpu_address_slow(struct vcpu *v, const struct uop *u, unsigned size, enum mmu_access access)
-{
-    return vcpu_address_at_slow(v, u, vcpu_offset_raw(v, u), size, access);
-}

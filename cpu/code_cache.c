@@ -96,13 +96,17 @@ void code_cache_leave(struct vcpu *v)
 
 /* ---- Rights ----------------------------------------------------------------------------------------------------------- */
 
-static void lose(struct code_right *r)
+static void lose(struct vcpu *v, struct code_right *r)
 {
     if (!r->lines)
         return;
     r->lines = 0;
     r->entered = false;
     r->lost = true;
+    for (unsigned user = 0; user < 2; user++)
+        if (r->known[user])
+            mmu_forget_code_of(&v->mmu, user);
+    r->known[0] = r->known[1] = false;
 }
 
 void code_cache_drop(struct vcpu *v, u64 gfn)
@@ -110,19 +114,10 @@ void code_cache_drop(struct vcpu *v, u64 gfn)
     struct code_view *w = v->code;
 
     if (gfn < w->shared->n_pages)
-        lose(&w->right[gfn]);
+        lose(v, &w->right[gfn]);
     else if (gfn == ~(u64)0)
         for (u32 i = w->rights; i; i = w->right[i - 1].next)
-            lose(&w->right[i - 1]);
-}
-
-static u64 lines_of(u64 gpa, unsigned len)
-{
-    u64 lines = 0;
-
-    for (u64 a = gpa; a <= gpa + len - 1; a = (a | 63) + 1)
-        lines |= BIT((a & 0xfff) >> 6);
-    return lines;
+            lose(v, &w->right[i - 1]);
 }
 
 void code_cache_wrote(struct vcpu *v, u64 gpa, unsigned size)
@@ -132,10 +127,9 @@ void code_cache_wrote(struct vcpu *v, u64 gpa, unsigned size)
     if (gpa >> 12 >= v->code->shared->n_pages)
         return;
     r = &v->code->right[gpa >> 12];
-    if (!(r->lines & lines_of(gpa, size)))
+    if (!(r->lines & directory_lines_of(gpa, size)))
         return;
-    lose(r);
-    mmu_forget_code(&v->mmu);
+    lose(v, r);
     directory_underive(&v->p, TRACE_CODE, gpa >> 12);
 }
 
@@ -144,7 +138,7 @@ static void trace_lines(struct vcpu *v, u64 gpa, unsigned len)
 {
     struct code_view *w = v->code;
     struct code_right *r = &w->right[gpa >> 12];
-    u64 lines = lines_of(gpa, len);
+    u64 lines = directory_lines_of(gpa, len);
 
     if (!(lines & ~r->lines))
         return;
@@ -236,6 +230,11 @@ static unsigned in_first_page(const struct block *b)
     return MIN(b->seen, 0x1000 - (unsigned)(b->gpa & 0xfff));
 }
 
+static bool is_at(const struct block *b, u64 gpa, u64 rip, u32 key)
+{
+    return b->gpa == gpa && b->rip == rip && b->key == key;
+}
+
 static void insert_locked(struct code_cache *c, struct block *b)
 {
     _Atomic(struct block *) *at = &c->bucket[hash(b->gpa, b->rip, b->key)];
@@ -296,6 +295,7 @@ enum { HOT_WITHIN = 200000 }; /* instructions */
 static void note_entry_locked(struct vcpu *v, struct code_page *p)
 {
     struct code_cache *c = v->code->shared;
+
     c->clock = MAX(c->clock, participant_icount(&v->p));
     p->heat = c->clock - p->entered_at < HOT_WITHIN ? (u8)MIN(p->heat + 1, 0xfe) : p->heat / 2;
     p->entered_at = c->clock;
@@ -348,10 +348,12 @@ static bool is_fine(const struct code_page *p)
 static void need_right(struct vcpu *v, const struct mmu_code *code, unsigned n)
 {
     struct code_page *p = &v->code->shared->pages[code->gpa >> 12];
+    struct code_right *r = &v->code->right[code->gpa >> 12];
 
+    r->known[v->mmu.index == MMU_USER] = true;
     if (is_fine(p))
         trace_lines(v, code->gpa, n);
-    else if (!v->code->right[code->gpa >> 12].entered)
+    else if (!r->entered)
         enter_page(v, p, code);
 }
 
@@ -404,9 +406,8 @@ static struct block *publish(struct vcpu *v, struct block *made)
     made->transient = true;
     pthread_mutex_lock(&c->lock);
     for (b = c->bucket[hash(made->gpa, made->rip, made->key)]; b; b = b->hash_next)
-        if (b->gpa == made->gpa && b->rip == made->rip && b->key == made->key &&
-            b->gpa2 == made->gpa2 && b->seen == made->seen &&
-            !memcmp(block_bytes(b), block_bytes(made), b->seen))
+        if (is_at(b, made->gpa, made->rip, made->key) && b->gpa2 == made->gpa2 &&
+            b->seen == made->seen && !memcmp(block_bytes(b), block_bytes(made), b->seen))
             goto out;
     b = code_region_take(v, made->room);
     if (!b) {
@@ -462,11 +463,6 @@ static gla_t code_address(struct vcpu *v)
     return (u32)(v->rip + v->seg[SEG_CS].base);
 }
 
-static bool is_at(const struct block *b, u64 gpa, u64 rip, u32 key)
-{
-    return b->gpa == gpa && b->rip == rip && b->key == key;
-}
-
 /* j: the slot of lin in the jump table. After a change of generation it mostly still names the right block, which saves
  * the walk through a bucket. */
 static struct block *find_by_address(struct vcpu *v, u32 key, gla_t lin, const struct code_jump *j,
@@ -474,14 +470,11 @@ static struct block *find_by_address(struct vcpu *v, u32 key, gla_t lin, const s
 {
     struct mmu_code code = mmu_fetch(&v->mmu, lin, first);
     struct code_cache *c = v->code->shared;
-    struct code_page *page;
     struct block *b, *next;
 
     if (!code.host || code.gpa >> 12 >= c->n_pages)
         vcpu_raise(v, VEC_UD); /* nothing but memory holds code */
-    page = &c->pages[code.gpa >> 12];
-    if (!is_fine(page))
-        need_right(v, &code, 1);
+    need_right(v, &code, 1);
     b = j->lin == lin ? j->block : NULL;
     if (b && !b->gone && is_at(b, code.gpa, v->rip, key) &&
         examine(v, b, &code, lin, first) == CURRENT)

@@ -50,6 +50,9 @@ struct code_right {
     u64 lines;    /* traced */
     u32 next;     /* page + 1: all that ever had lines */
     bool entered; /* its blocks were compared: whoever is in may go from one to the next */
+    bool known
+        [2]; /* [user]: something was found there since the right was had, and is known to hold while the MMU's
+                      generation lasts */
     bool listed, lost;
 };
 

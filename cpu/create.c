@@ -112,7 +112,8 @@ enum {
     APIC_ICR = 0x30
 };
 
-void vcpu_lapic_hold(struct vcpu *v, unsigned reg)
+/* Before an access to APIC register `reg` that writes: takes the holds it needs, or escapes. */
+static void lapic_hold(struct vcpu *v, unsigned reg)
 {
     struct directory *d = v->p.dir;
 
@@ -148,7 +149,7 @@ static void local_write(void *owner, u32 offset, unsigned size, u64 value)
     bool broadcast = offset >> 4 == APIC_EOI && lapic_eoi_is_level(v);
 
     v->cur = v->mmu.where;
-    vcpu_lapic_hold(v, offset >> 4);
+    lapic_hold(v, offset >> 4);
     if (broadcast)
         v->env->io->begin(v->env->io->ctx, &v->p);
     lapic_mmio_write(v, offset, size, value);
@@ -167,9 +168,9 @@ void vcpu_lapic_msr_write(struct vcpu *v, u32 index, u64 value)
 {
     bool broadcast = index == 0x80b && lapic_eoi_is_level(v);
 
-    vcpu_lapic_hold(v, index == 0x1b                              ? APIC_ID
-                       : index >> 4 == 0x80 || index >> 4 == 0x83 ? index & 0x3f
-                                                                  : 0);
+    lapic_hold(v, index == 0x1b                              ? APIC_ID
+                  : index >> 4 == 0x80 || index >> 4 == 0x83 ? index & 0x3f
+                                                             : 0);
     if (broadcast)
         v->env->io->begin(v->env->io->ctx, &v->p);
     lapic_msr_write(v, index, value);

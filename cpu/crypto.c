@@ -43,11 +43,6 @@ __attribute__((constructor)) static void make_tables(void)
         inverse[sbox[i]] = (u8)i;
 }
 
-static __m128i to_vector(const union xmm *x)
-{
-    return _mm_load_si128((const __m128i *)x);
-}
-
 /* Byte r of column c comes from column c + step * r. */
 static union xmm substitute(__m128i a, const u8 *table, unsigned step)
 {
@@ -75,7 +70,7 @@ static union xmm mix(union xmm x, unsigned a, unsigned b, unsigned c, unsigned d
 
 static __m128i add(union xmm x, __m128i key)
 {
-    return _mm_xor_si128(to_vector(&x), key);
+    return _mm_xor_si128(sse_vector(&x), key);
 }
 
 __m128i crypto_aesenc(__m128i a, __m128i b, unsigned imm)
@@ -108,7 +103,7 @@ __m128i crypto_aesimc(__m128i a, __m128i b, unsigned imm)
 
     (void)a;
     (void)imm;
-    return to_vector(&r);
+    return sse_vector(&r);
 }
 
 static u32 substitute_word(u32 x)
@@ -131,7 +126,7 @@ __m128i crypto_aeskeygenassist(__m128i a, __m128i b, unsigned imm)
     r.d[1] = rotate_right(r.d[0], 8) ^ (imm & 0xff);
     r.d[2] = substitute_word(x.d[3]);
     r.d[3] = rotate_right(r.d[2], 8) ^ (imm & 0xff);
-    return to_vector(&r);
+    return sse_vector(&r);
 }
 
 /* --- Multiplication without carries ----------------------------------------------------------- */
@@ -146,7 +141,7 @@ __m128i crypto_pclmulqdq(__m128i a, __m128i b, unsigned imm)
             r.q[0] ^= x << i;
             r.q[1] ^= x >> (64 - i);
         }
-    return to_vector(&r);
+    return sse_vector(&r);
 }
 
 /* --- SHA-1: the first word of a vector is the highest element --------------------------------- */
@@ -187,7 +182,7 @@ __m128i crypto_sha1rnds4(__m128i a, __m128i b, unsigned imm)
     r.d[2] = vb;
     r.d[1] = vc;
     r.d[0] = vd;
-    return to_vector(&r);
+    return sse_vector(&r);
 }
 
 __m128i crypto_sha1nexte(__m128i a, __m128i b, unsigned imm)
@@ -196,7 +191,7 @@ __m128i crypto_sha1nexte(__m128i a, __m128i b, unsigned imm)
 
     (void)imm;
     r.d[3] += rotate_left(sse_union(a).d[3], 30);
-    return to_vector(&r);
+    return sse_vector(&r);
 }
 
 __m128i crypto_sha1msg1(__m128i a, __m128i b, unsigned imm)
@@ -208,7 +203,7 @@ __m128i crypto_sha1msg1(__m128i a, __m128i b, unsigned imm)
     r.d[2] = x.d[0] ^ x.d[2];
     r.d[1] = y.d[3] ^ x.d[1];
     r.d[0] = y.d[2] ^ x.d[0];
-    return to_vector(&r);
+    return sse_vector(&r);
 }
 
 __m128i crypto_sha1msg2(__m128i a, __m128i b, unsigned imm)
@@ -220,7 +215,7 @@ __m128i crypto_sha1msg2(__m128i a, __m128i b, unsigned imm)
     r.d[2] = rotate_left(x.d[2] ^ y.d[1], 1);
     r.d[1] = rotate_left(x.d[1] ^ y.d[0], 1);
     r.d[0] = rotate_left(x.d[0] ^ r.d[3], 1);
-    return to_vector(&r);
+    return sse_vector(&r);
 }
 
 /* --- SHA-256 ---------------------------------------------------------------------------------- */
@@ -242,7 +237,7 @@ __m128i crypto_sha256msg1(__m128i a, __m128i b, unsigned imm)
     (void)imm;
     for (unsigned i = 0; i < 4; i++)
         r.d[i] = x.d[i] + small_sigma0(i < 3 ? x.d[i + 1] : y.d[0]);
-    return to_vector(&r);
+    return sse_vector(&r);
 }
 
 __m128i crypto_sha256msg2(__m128i a, __m128i b, unsigned imm)
@@ -254,7 +249,7 @@ __m128i crypto_sha256msg2(__m128i a, __m128i b, unsigned imm)
     r.d[1] = x.d[1] + small_sigma1(y.d[3]);
     r.d[2] = x.d[2] + small_sigma1(r.d[0]);
     r.d[3] = x.d[3] + small_sigma1(r.d[1]);
-    return to_vector(&r);
+    return sse_vector(&r);
 }
 
 __m128i crypto_sha256rnds2(__m128i a, __m128i b, __m128i wk)
@@ -281,5 +276,5 @@ __m128i crypto_sha256rnds2(__m128i a, __m128i b, __m128i wk)
     r.d[2] = vb;
     r.d[1] = ve;
     r.d[0] = vf;
-    return to_vector(&r);
+    return sse_vector(&r);
 }

@@ -8,10 +8,8 @@
 
 #include "cpu/vcpu.h"
 
-/* Linear address of u's memory operand of `size` bytes: segment base, limit and type checks (#GP, #SS), cut to the
- * address size. cpu/address.c; the common cases are inline in cpu/address.h. */
-gla_t vcpu_address_slow(struct vcpu *v, const struct uop *u, unsigned size, enum mmu_access access);
-/* The same for an offset in a segment, for string instructions, stacks and far pointers. */
+/* Linear address of `size` bytes at an offset in a segment, for string instructions, stacks and far pointers: segment base, limit
+ * and type checks (#GP, #SS). cpu/address.c; operands of micro-ops are in cpu/address.h. */
 gla_t vcpu_linear(struct vcpu *v, enum seg seg, u64 offset, unsigned size, enum mmu_access access);
 
 /* Segment loads with all checks of the manual (cpu/segment.c). Real and v86 mode too. */
@@ -26,8 +24,7 @@ void deliver_exception(struct vcpu *v, const struct exception *e);
 void deliver_interrupt(struct vcpu *v, u8 vector);
 void deliver_nmi(struct vcpu *v);
 
-/* x87/SSE usable right now? Raises #NM or #UD as CR0.EM/TS and CR4.OSFXSR say, #MF for pending x87 faults. */
-void fpu_check_x87(struct vcpu *v);
+/* SSE usable right now? Raises #NM or #UD as CR0.EM/TS and CR4.OSFXSR say. */
 void fpu_check_sse(struct vcpu *v);
 /* The same for AVX: CR4.OSXSAVE, XCR0, CR0.TS. */
 void fpu_check_avx(struct vcpu *v);

@@ -7,10 +7,10 @@
  */
 #include "cpu/features.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
+
+#include "src/base/msg.h"
 
 /* enum cpu_feature has less than a bit for each feature. */
 _Static_assert(FEAT_COUNT <= 128, "cpu_features_t is too small");
@@ -77,17 +77,6 @@ bool cpu_feature_is_switchable(unsigned f)
     return cpu_feature_name(f) && table[f].since != SINCE_FIXED;
 }
 
-__attribute__((format(printf, 3, 4))) static int wrong(char *err, size_t err_size, const char *fmt,
-                                                       ...)
-{
-    va_list args;
-
-    va_start(args, fmt);
-    vsnprintf(err, err_size, fmt, args);
-    va_end(args);
-    return -EINVAL;
-}
-
 /* Are the n characters at text this name, dots, dashes and underscores left out of both? */
 static bool is_name(const char *name, const char *text, size_t n)
 {
@@ -129,7 +118,8 @@ static int check_needs(const struct cpu_model *m, char *err, size_t err_size)
             n += (size_t)snprintf(way + n, sizeof(way) - n, " needs %s", table[i].name);
             a += (size_t)snprintf(add + a, sizeof(add) - a, "%s+%s", a ? "," : "", table[i].name);
         }
-        return wrong(err, err_size, "%s%s; add %s or -%s", table[f].name, way, add, table[f].name);
+        return msg_wrong(err, err_size, "%s%s; add %s or -%s", table[f].name, way, add,
+                         table[f].name);
     }
     return 0;
 }
@@ -140,14 +130,14 @@ static int read_switch(struct cpu_model *m, const char *text, size_t n, char *er
     unsigned f = n > 1 ? find_feature(text + 1, n - 1) : 0;
 
     if (*text != '+' && *text != '-')
-        return wrong(err, err_size,
-                     "'%.*s' is no feature switched on or off; that is +%.*s or -%.*s", (int)n,
-                     text, (int)n, text, (int)n, text);
+        return msg_wrong(err, err_size,
+                         "'%.*s' is no feature switched on or off; that is +%.*s or -%.*s", (int)n,
+                         text, (int)n, text, (int)n, text);
     if (!f)
-        return wrong(err, err_size, "unknown feature '%.*s'; --cpu help lists them", (int)n - 1,
-                     text + 1);
+        return msg_wrong(err, err_size, "unknown feature '%.*s'; --cpu help lists them", (int)n - 1,
+                         text + 1);
     if (table[f].since == SINCE_FIXED && *text == '-')
-        return wrong(err, err_size, "%s cannot be switched off", table[f].name);
+        return msg_wrong(err, err_size, "%s cannot be switched off", table[f].name);
     if (*text == '+')
         m->features |= cpu_feature_bit(f);
     else
@@ -173,7 +163,7 @@ int cpu_model_parse(struct cpu_model *m, const char *text, char *err, size_t err
         }
         return check_needs(m, err, err_size);
     }
-    return wrong(err, err_size, "unknown model '%.*s'; there are: %s", (int)n, text, names);
+    return msg_wrong(err, err_size, "unknown model '%.*s'; there are: %s", (int)n, text, names);
 }
 
 int cpu_model_format_features(const struct cpu_model *m, char *text, size_t size)
@@ -195,7 +185,8 @@ int cpu_model_set_features(struct cpu_model *m, const char *text, char *err, siz
         unsigned f = find_feature(text, n);
 
         if (!f)
-            return wrong(err, err_size, "unknown feature '%.*s'", (int)MIN(n, (size_t)64), text);
+            return msg_wrong(err, err_size, "unknown feature '%.*s'", (int)MIN(n, (size_t)64),
+                             text);
         set |= cpu_feature_bit(f);
         text += n;
         if (!*text++)
@@ -203,7 +194,7 @@ int cpu_model_set_features(struct cpu_model *m, const char *text, char *err, siz
     }
     for (unsigned f = FEAT_BASE + 1; f < FEAT_COUNT; f++)
         if (table[f].since == SINCE_FIXED && !(set & cpu_feature_bit(f)))
-            return wrong(err, err_size, "%s is missing", table[f].name);
+            return msg_wrong(err, err_size, "%s is missing", table[f].name);
     m->features = set;
     return check_needs(m, err, err_size);
 }

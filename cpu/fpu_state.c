@@ -97,14 +97,6 @@ void fpu_pending(struct vcpu *v)
     vcpu_rethrow(v, ESCAPE_FROZEN);
 }
 
-void fpu_check_x87(struct vcpu *v)
-{
-    if (v->cr0 & (CR0_EM | CR0_TS))
-        vcpu_raise(v, VEC_NM);
-    if (v->fpu.sw & SW_ES)
-        fpu_pending(v);
-}
-
 void fpu_check_mmx(struct vcpu *v)
 {
     if (v->cr0 & CR0_EM)

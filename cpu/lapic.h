@@ -14,10 +14,6 @@
 
 #define LAPIC_BASE_DEFAULT 0xfee00000u
 #define LAPIC_SVR_ENABLED 0x100u
-/* Physical address bits that IA32_APIC_BASE takes: those that CPUID leaf 0x80000008 announces. */
-#define LAPIC_PHYS_BITS 40
-/* The timer's input clock and the TSC: both count nanoseconds. */
-#define LAPIC_TIMER_HZ 1000000000u
 
 /* IA32_APIC_BASE. */
 enum { APIC_BASE_BSP = 1 << 8, APIC_BASE_X2APIC = 1 << 10, APIC_BASE_ENABLE = 1 << 11 };
@@ -75,12 +71,7 @@ static inline u32 lapic_x2apic_ldr(u32 id)
 u64 lapic_mmio_read(struct vcpu *v, u32 offset, unsigned size);
 void lapic_mmio_write(struct vcpu *v, u32 offset, unsigned size, u64 value);
 
-/* Is this MSR one of the APIC's: 0x1B, 0x6E0, 0x800 to 0x8FF? */
-static inline bool lapic_has_msr(u32 msr)
-{
-    return msr == 0x1b || msr == 0x6e0 || msr >> 8 == 8;
-}
-/* Raise #GP(0) for what the mode or the register does not allow; then nothing has changed. A write
+/* IA32_APIC_BASE, IA32_TSC_DEADLINE and 0x800 to 0x8FF. Raise #GP(0) for what the mode or the register does not allow; then nothing has changed. A write
  * to 0x80B needs the I/O hold if lapic_eoi_is_level(). */
 u64 lapic_msr_read(struct vcpu *v, u32 msr);
 void lapic_msr_write(struct vcpu *v, u32 msr, u64 value);

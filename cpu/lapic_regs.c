@@ -195,7 +195,7 @@ static void write_apic_base(struct vcpu *v, u64 value)
 {
     u64 modes = APIC_BASE_ENABLE | APIC_BASE_X2APIC;
     u64 old = v->apic_base & modes, now = value & modes;
-    u64 reserved = ~(mask64(LAPIC_PHYS_BITS) & MMU_PAGE_MASK) & ~(modes | APIC_BASE_BSP);
+    u64 reserved = ~(mask64(CPUID_PHYS_BITS) & MMU_PAGE_MASK) & ~(modes | APIC_BASE_BSP);
 
     if (!cpu_has(v->model, FEAT_X2APIC))
         reserved |= APIC_BASE_X2APIC;

@@ -162,6 +162,15 @@ void lift_address(struct lift_state *l, struct uop *u)
     u->asize = in->asize;
 }
 
+void lift_address_di(struct lift_state *l, struct uop *u)
+{
+    lift_address(l, u);
+    u->base = R_DI;
+    u->index = UREG_ZERO;
+    u->shift = 0;
+    u->disp = 0;
+}
+
 void lift_undefined(struct lift_state *l)
 {
     lift_emit(l, UOP_UNDEFINED);

@@ -15,20 +15,12 @@
 
 /* V0F, V38, V3A: VEX-encoded. */
 enum insn_map { M1, M0F, M38, M3A, V0F, V38, V3A, M_COUNT };
-enum insn_pfx {
-    ANY,
-    NP,
-    P66,
-    PF3,
-    PF2
-};                                  /* mandatory prefix; ANY: 66 means operand size, F2/F3 as is */
-enum insn_mod { ANYMOD, MEM, REG }; /* ModRM.mod */
-enum insn_mode {
-    ALL,
-    I64,
-    O64,
-    PEONLY
-}; /* I64: not in 64-bit code, O64: only there, PEONLY: not real/v86 */
+/* Mandatory prefix; ANY: 66 means operand size, F2/F3 as is. */
+enum insn_pfx { ANY, NP, P66, PF3, PF2 };
+/* ModRM.mod */
+enum insn_mod { ANYMOD, MEM, REG };
+/* I64: not in 64-bit code, O64: only there, PEONLY: not real/v86. */
+enum insn_mode { ALL, I64, O64, PEONLY };
 /* The same column of VEX rows: which VEX.L and VEX.W there are. Real and virtual-8086 mode have none of them. */
 enum insn_vex {
     VEX_L0 = 1,
@@ -43,8 +35,6 @@ enum insn_vex {
     VX2 = VEX_L0 | VEX_L1 | VEX_L1_AVX2,
     V128 = VEX_L0,
     V128_Q = VEX_L0 | VEX_W1_O64,
-    V128_W0 = VEX_L0 | VEX_W0,
-    V128_W1 = VEX_L0 | VEX_W1,
     V256_W0 = VEX_L1 | VEX_W0,
     V256_W1 = VEX_L1 | VEX_W1,
 };
@@ -53,9 +43,8 @@ enum insn_vex {
 /* A decoded instruction, independent of what it means. */
 struct insn {
     u8 len, map, opcode;
-    bool p66, p67, pf2, pf3,
-        lock; /* prefixes present, in any role; of F2 and F3 only the last is */
-    u8 rex;   /* whole REX byte, 0: none; of VEX what would be in it */
+    bool p66, p67, pf2, pf3, lock; /* prefixes there are; of F2 and F3 the last */
+    u8 rex;                        /* whole REX byte, 0: none; of VEX what would be in it */
     bool vex;
     u8 vex_l, vex_w, vvvv; /* vvvv: register number */
     bool has_modrm;
@@ -65,8 +54,8 @@ struct insn {
     u8 base, index, shift, seg; /* seg: enum seg, after override and default */
     bool rip_relative;
     i64 disp;
-    u64 imm,
-        imm2; /* sign-extended as the manual says of the form; imm2: second of ENTER, far pointers */
+    /* Sign-extended as the manual says of the form; imm2: second of ENTER, far pointers. */
+    u64 imm, imm2;
     u16 mnemonic; /* ZydisMnemonic, for disassembly and checks */
 };
 
@@ -97,6 +86,8 @@ struct uop *lift_emit(struct lift_state *l, unsigned op);
 /* Fill u's address expression from the instruction's memory operand (RIP-relative becomes absolute, segment is reduced to
  * SEG_NONE / SEG_FLAT32 where the key allows). */
 void lift_address(struct lift_state *l, struct uop *u);
+/* The same for the masked moves that store to [DS:rDI], DS overridden or not, and have no memory operand in ModRM. */
+void lift_address_di(struct lift_state *l, struct uop *u);
 /* The instruction raises #UD (at execution). */
 void lift_undefined(struct lift_state *l);
 /* A C helper does the whole instruction. lift_call: goes on with the next instruction; lift_call_exit: the block

@@ -26,8 +26,8 @@ static struct uop *emit(struct lift_state *l, const struct insn_row *row)
         lift_emit(l, UOP_CALL)->helper = check_usable;
     u = lift_emit(l, row->arg + (mem && row->mod == ANYMOD));
     u->imm = in->imm & 0xff;
-    if ((l->key & KEY_CODE) != CODE_64)
-        u->imm &= ~(u64)(strchr(row->operands, 'L') ? 0x80 : 0);
+    if ((l->key & KEY_CODE) != CODE_64 && strchr(row->operands, 'L'))
+        u->imm &= 0x7f; /* the number of one of eight registers */
     u->aux = in->vvvv;
     u->aux2 = in->vex_l;
     if (mem)
@@ -88,11 +88,7 @@ void lift_avx_maskmov(struct lift_state *l, const struct insn_row *row)
 {
     struct uop *u = emit(l, row);
 
-    lift_address(l, u);
-    u->base = R_DI;
-    u->index = UREG_ZERO;
-    u->shift = 0;
-    u->disp = 0;
+    lift_address_di(l, u);
     u->dst = l->in->reg;
     u->src = l->in->rm;
 }

@@ -83,11 +83,7 @@ void lift_sse_maskmov(struct lift_state *l, const struct insn_row *row)
 
     emit_check(l);
     u = emit(l, row);
-    lift_address(l, u);
-    u->base = R_DI;
-    u->index = UREG_ZERO;
-    u->shift = 0;
-    u->disp = 0;
+    lift_address_di(l, u);
     u->dst = l->in->reg;
     u->src = l->in->rm;
 }

@@ -63,19 +63,9 @@ void lift_mmx(struct lift_state *l, const struct insn_row *row)
 /* The store goes to [DS:rDI], DS may be overridden. */
 void lift_maskmovq(struct lift_state *l, const struct insn_row *row)
 {
-    const struct insn *in = l->in;
-    struct insn implicit = *in;
-
     if (!(l->key & KEY_FPU))
         lift_emit(l, UOP_MMX_UNAVAILABLE);
-    struct uop *u = emit(l, row);
-    implicit.base = R_DI;
-    implicit.index = UREG_ZERO;
-    implicit.rip_relative = false;
-    implicit.disp = 0;
-    l->in = &implicit;
-    lift_address(l, u);
-    l->in = in;
+    lift_address_di(l, emit(l, row));
 }
 
 void lift_xsetbv(struct lift_state *l, const struct insn_row *row)

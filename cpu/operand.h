@@ -16,7 +16,6 @@
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 enum {
-    CC_ALL = CC_OF | CC_CF | CC_PF | CC_AF | CC_ZF | CC_SF,
     CC_SZP = CC_SF | CC_ZF | CC_PF,
 };
 

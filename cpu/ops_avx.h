@@ -30,6 +30,23 @@ static inline struct v256 avx_low(__m128i x)
     return (struct v256){x, _mm_setzero_si128()};
 }
 
+/* The same as an array of elements. */
+union v256_elements {
+    union xmm x[2];
+    u32 d[8];
+    u64 q[4];
+};
+
+static inline union v256_elements avx_unpack(struct v256 x)
+{
+    return (union v256_elements){.x = {sse_union(x.lo), sse_union(x.hi)}};
+}
+
+static inline struct v256 avx_pack(const union v256_elements *e)
+{
+    return (struct v256){sse_vector(&e->x[0]), sse_vector(&e->x[1])};
+}
+
 /* The destination; without `wide` the upper lane becomes 0. */
 static inline void avx_put(struct vcpu *v, const struct uop *u, struct v256 x, bool wide)
 {

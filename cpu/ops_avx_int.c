@@ -9,34 +9,23 @@
 
 /* --- Operations that AVX and AVX2 brought ----------------------------------------------------- */
 
-#define EACH32(name, expr)                                                                         \
+/* Elements of a type by the counts in b. */
+#define EACH(name, type, part, expr)                                                               \
     static inline __m128i do_##name(__m128i a, __m128i b)                                          \
     {                                                                                              \
         union xmm x = sse_union(a), y = sse_union(b);                                              \
                                                                                                    \
-        for (unsigned i = 0; i < 4; i++) {                                                         \
-            u32 n = y.d[i], e = x.d[i];                                                            \
-            y.d[i] = expr;                                                                         \
+        for (unsigned i = 0; i < sizeof(x) / sizeof(type); i++) {                                  \
+            type n = y.part[i], e = x.part[i];                                                     \
+            y.part[i] = expr;                                                                      \
         }                                                                                          \
-        return _mm_load_si128((const __m128i *)&y);                                                \
+        return sse_vector(&y);                                                                     \
     }
-EACH32(psrlvd, n < 32 ? e >> n : 0)
-EACH32(psllvd, n < 32 ? e << n : 0)
-EACH32(psravd, (u32)((i32)e >> MIN(n, 31u)))
-
-#define EACH64(name, expr)                                                                         \
-    static inline __m128i do_##name(__m128i a, __m128i b)                                          \
-    {                                                                                              \
-        union xmm x = sse_union(a), y = sse_union(b);                                              \
-                                                                                                   \
-        for (unsigned i = 0; i < 2; i++) {                                                         \
-            u64 n = y.q[i], e = x.q[i];                                                            \
-            y.q[i] = expr;                                                                         \
-        }                                                                                          \
-        return _mm_load_si128((const __m128i *)&y);                                                \
-    }
-EACH64(psrlvq, n < 64 ? e >> n : 0)
-EACH64(psllvq, n < 64 ? e << n : 0)
+EACH(psrlvd, u32, d, n < 32 ? e >> n : 0)
+EACH(psllvd, u32, d, n < 32 ? e << n : 0)
+EACH(psravd, u32, d, (u32)((i32)e >> MIN(n, 31u)))
+EACH(psrlvq, u64, q, n < 64 ? e >> n : 0)
+EACH(psllvq, u64, q, n < 64 ? e << n : 0)
 
 static inline __m128i do_permilps(__m128i a, __m128i b)
 {

@@ -12,30 +12,23 @@
 #include "cpu/ops_avx.h"
 #include "cpu/uops.h"
 
-/* A vector register as an array of elements. */
-union elements {
-    union xmm x[2];
-    u32 d[8];
-    u64 q[4];
-};
-
-static union elements get(const struct vcpu *v, unsigned n)
+static union v256_elements get(const struct vcpu *v, unsigned n)
 {
-    return (union elements){.x = {v->fpu.xmm[n], v->fpu.ymmh[n]}};
+    return (union v256_elements){.x = {v->fpu.xmm[n], v->fpu.ymmh[n]}};
 }
 
-static void put(struct vcpu *v, unsigned n, const union elements *e)
+static void put(struct vcpu *v, unsigned n, const union v256_elements *e)
 {
     v->fpu.xmm[n] = e->x[0];
     v->fpu.ymmh[n] = e->x[1];
 }
 
-static bool is_selected(const union elements *mask, unsigned i, unsigned size)
+static bool is_selected(const union v256_elements *mask, unsigned i, unsigned size)
 {
     return size == 4 ? mask->d[i] >> 31 : mask->q[i] >> 63;
 }
 
-static void set_element(union elements *e, unsigned i, unsigned size, u64 value)
+static void set_element(union v256_elements *e, unsigned i, unsigned size, u64 value)
 {
     if (size == 4)
         e->d[i] = (u32)value;
@@ -78,7 +71,7 @@ static void write_element(struct vcpu *v, const struct uop *u, unsigned i, unsig
 static void load_masked(struct vcpu *v, const struct uop *u, unsigned size)
 {
     unsigned n = (avx_is_wide(u) ? 32 : 16) / size;
-    union elements mask = get(v, u->aux), r = {.q = {0}};
+    union v256_elements mask = get(v, u->aux), r = {.q = {0}};
 
     for (unsigned i = 0; i < n; i++)
         if (is_selected(&mask, i, size))
@@ -90,7 +83,7 @@ static void load_masked(struct vcpu *v, const struct uop *u, unsigned size)
 static void store_masked(struct vcpu *v, const struct uop *u, unsigned size)
 {
     unsigned n = (avx_is_wide(u) ? 32 : 16) / size;
-    union elements mask = get(v, u->aux), x = get(v, u->src);
+    union v256_elements mask = get(v, u->aux), x = get(v, u->src);
 
     for (unsigned i = 0; i < n; i++)
         if (is_selected(&mask, i, size))
@@ -118,7 +111,7 @@ MASKED(maskmovq, 8)
 
 struct gather {
     const struct uop *u;
-    union elements to, mask, index;
+    union v256_elements to, mask, index;
     unsigned n, size, index_size;
 };
 
@@ -168,7 +161,7 @@ static void gather(struct vcpu *v, const struct uop *u, unsigned index_size, uns
     for (unsigned i = g.n * size; i < 32; i++)
         g.to.x[i / 16].b[i % 16] = 0;
     put(v, u->dst, &g.to);
-    put(v, u->aux, &(union elements){.q = {0}});
+    put(v, u->aux, &(union v256_elements){.q = {0}});
 }
 
 #define GATHER(name, index_size, size)                                                             \

@@ -187,60 +187,45 @@ void op_avx_movd_m(struct vcpu *v, const struct uop *u)
     uop_next(v, u);
 }
 
-static inline __m128i insert(__m128i a, u64 value, unsigned n, unsigned size)
-{
-    union xmm x = sse_union(a);
-
-    switch (size) {
-    case 1: x.b[n & 15] = (u8)value; break;
-    case 2: x.w[n & 7] = (u16)value; break;
-    case 4: x.d[n & 3] = (u32)value; break;
-    default: x.q[n & 1] = value; break;
-    }
-    return _mm_load_si128((const __m128i *)&x);
-}
-
 #define INSERT(name, size)                                                                         \
+    static inline void name(struct vcpu *v, const struct uop *u, u64 value)                        \
+    {                                                                                              \
+        union xmm x = v->fpu.xmm[u->aux];                                                          \
+                                                                                                   \
+        insert_element(&x, size, (unsigned)u->imm, value);                                         \
+        avx_put128(v, u, sse_vector(&x));                                                          \
+    }                                                                                              \
     void op_avx_##name##_r(struct vcpu *v, const struct uop *u)                                    \
     {                                                                                              \
-        avx_put128(v, u, insert(*sse_reg(v, u->aux), v->r[u->src], (unsigned)u->imm, size));       \
+        name(v, u, v->r[u->src]);                                                                  \
         uop_next(v, u);                                                                            \
     }                                                                                              \
     void op_avx_##name##_m(struct vcpu *v, const struct uop *u)                                    \
     {                                                                                              \
-        u64 value = sse_load_int(v, u, size);                                                      \
-                                                                                                   \
-        avx_put128(v, u, insert(*sse_reg(v, u->aux), value, (unsigned)u->imm, size));              \
+        name(v, u, sse_load_int(v, u, size));                                                      \
         uop_next(v, u);                                                                            \
     }
 INSERT(pinsrb, 1)
 INSERT(pinsrw, 2)
 INSERT(pinsrd, u->osize)
 
-/* `value` to element imm[5:4], then elements in imm[3:0] become 0. */
-static inline __m128i do_insertps(__m128i a, u32 value, unsigned imm)
+static inline void insert_single(struct vcpu *v, const struct uop *u, u32 value)
 {
-    union xmm x = sse_union(a);
+    union xmm x = v->fpu.xmm[u->aux];
 
-    x.d[imm >> 4 & 3] = value;
-    for (unsigned i = 0; i < 4; i++)
-        x.d[i] = imm >> i & 1 ? 0 : x.d[i];
-    return _mm_load_si128((const __m128i *)&x);
+    insertps(&x, value, (unsigned)u->imm);
+    avx_put128(v, u, sse_vector(&x));
 }
 
 void op_avx_insertps_r(struct vcpu *v, const struct uop *u)
 {
-    u32 value = v->fpu.xmm[u->src].d[u->imm >> 6 & 3];
-
-    avx_put128(v, u, do_insertps(*sse_reg(v, u->aux), value, (unsigned)u->imm));
+    insert_single(v, u, v->fpu.xmm[u->src].d[u->imm >> 6 & 3]);
     uop_next(v, u);
 }
 
 void op_avx_insertps_m(struct vcpu *v, const struct uop *u)
 {
-    u32 value = (u32)sse_load_int(v, u, 4);
-
-    avx_put128(v, u, do_insertps(*sse_reg(v, u->aux), value, (unsigned)u->imm));
+    insert_single(v, u, (u32)sse_load_int(v, u, 4));
     uop_next(v, u);
 }
 

@@ -10,20 +10,13 @@
 #include "cpu/uops.h"
 
 #define LEGACY(name, load)                                                                         \
-    void op_sse_##name##_r(struct vcpu *v, const struct uop *u)                                    \
+    SSE_OP(name)                                                                                   \
     {                                                                                              \
         __m128i *d = sse_reg(v, u->dst);                                                           \
                                                                                                    \
-        *d = crypto_##name(*d, *sse_reg(v, u->src), (unsigned)u->imm);                             \
-        uop_next(v, u);                                                                            \
-    }                                                                                              \
-    void op_sse_##name##_m(struct vcpu *v, const struct uop *u)                                    \
-    {                                                                                              \
-        __m128i *d = sse_reg(v, u->dst), b = load;                                                 \
-                                                                                                   \
         *d = crypto_##name(*d, b, (unsigned)u->imm);                                               \
-        uop_next(v, u);                                                                            \
-    }
+    }                                                                                              \
+    SSE_FORMS(name, load)
 #define VEX(name)                                                                                  \
     AVX_OP(name)                                                                                   \
     {                                                                                              \
@@ -35,21 +28,10 @@
 #define WITHOUT_VEX(name) LEGACY(name, sse_load128u(v, u))
 #include "cpu/sse_ops.def"
 
-static __m128i crypto_sha256rnds2_xmm0(struct vcpu *v, __m128i a, __m128i b)
+SSE_OP(sha256rnds2)
 {
-    return crypto_sha256rnds2(a, b, *sse_reg(v, 0));
-}
+    __m128i *d = sse_reg(v, u->dst);
 
-void op_sse_sha256rnds2_r(struct vcpu *v, const struct uop *u)
-{
-    *sse_reg(v, u->dst) = crypto_sha256rnds2_xmm0(v, *sse_reg(v, u->dst), *sse_reg(v, u->src));
-    uop_next(v, u);
+    *d = crypto_sha256rnds2(*d, b, *sse_reg(v, 0));
 }
-
-void op_sse_sha256rnds2_m(struct vcpu *v, const struct uop *u)
-{
-    __m128i b = sse_load128u(v, u);
-
-    *sse_reg(v, u->dst) = crypto_sha256rnds2_xmm0(v, *sse_reg(v, u->dst), b);
-    uop_next(v, u);
-}
+SSE_FORMS(sha256rnds2, sse_load128u(v, u))

@@ -13,23 +13,6 @@
 enum { FMA_132, FMA_213, FMA_231 };
 enum { FMA_ADD, FMA_SUB, FMA_NADD, FMA_NSUB, FMA_ADDSUB, FMA_SUBADD };
 
-union elements {
-    union xmm x[2];
-    u32 d[8];
-    u64 q[4];
-};
-
-static inline union elements unpack(struct v256 x)
-{
-    return (union elements){.x = {sse_union(x.lo), sse_union(x.hi)}};
-}
-
-static inline struct v256 pack(const union elements *e)
-{
-    return (struct v256){_mm_load_si128((const __m128i *)&e->x[0]),
-                         _mm_load_si128((const __m128i *)&e->x[1])};
-}
-
 static u32 reported(u32 csr, u32 flags)
 {
     u32 pre = MXCSR_IE | MXCSR_DE, unmasked = ~(csr >> MXCSR_MASK_SHIFT) & MXCSR_FLAGS;
@@ -57,8 +40,8 @@ static u64 fma_element(const struct fma *f, unsigned i, u64 e1, u64 e2, u64 e3, 
 static __attribute__((noinline)) struct v256 do_fma(struct vcpu *v, const struct uop *u,
                                                     struct v256 third, const struct fma *f)
 {
-    union elements a = unpack(avx_get(v, u->dst)), b = unpack(avx_get(v, u->aux)),
-                   c = unpack(third);
+    union v256_elements a = avx_unpack(avx_get(v, u->dst)), b = avx_unpack(avx_get(v, u->aux)),
+                        c = avx_unpack(third);
     u32 flags = 0, csr = v->fpu.mxcsr;
 
     for (unsigned i = 0; i < f->n; i++) {
@@ -68,7 +51,7 @@ static __attribute__((noinline)) struct v256 do_fma(struct vcpu *v, const struct
             a.d[i] = (u32)fma_element(f, i, a.d[i], b.d[i], c.d[i], csr, &flags);
     }
     sse_raise_flags(v, u, reported(csr, flags));
-    return pack(&a);
+    return avx_pack(&a);
 }
 
 #define AVX_FMA(name, order, op, fmt)                                                              \
@@ -95,20 +78,20 @@ static __attribute__((noinline)) struct v256 do_fma(struct vcpu *v, const struct
 AVX_OP(cvtph2ps)
 {
     union xmm h = sse_union(b.lo);
-    union elements r = {.q = {0}};
+    union v256_elements r = {.q = {0}};
     u32 flags = 0;
 
     for (unsigned i = 0; i < (avx_is_wide(u) ? 8 : 4); i++)
         r.d[i] = soft_from_half(h.w[i], &flags);
     sse_raise_flags(v, u, flags);
-    avx_put(v, u, pack(&r), avx_is_wide(u));
+    avx_put(v, u, avx_pack(&r), avx_is_wide(u));
 }
 AVX_PAIR(cvtph2ps, avx_low(avx_load_part(v, u, 8)))
 
 /* imm[2]: by MXCSR.RC rather than imm[1:0]. Sets *flags. */
 static __attribute__((noinline)) __m128i to_half(struct vcpu *v, const struct uop *u, u32 *flags)
 {
-    union elements x = unpack(avx_get(v, u->src));
+    union v256_elements x = avx_unpack(avx_get(v, u->src));
     union xmm r = {.q = {0, 0}};
     u32 csr = v->fpu.mxcsr, raised = 0;
     unsigned rc = u->imm & 4 ? csr >> MXCSR_RC_SHIFT & 3 : u->imm & 3;
@@ -116,7 +99,7 @@ static __attribute__((noinline)) __m128i to_half(struct vcpu *v, const struct uo
     for (unsigned i = 0; i < (avx_is_wide(u) ? 8 : 4); i++)
         r.w[i] = soft_to_half(x.d[i], rc, csr, &raised);
     *flags = reported(csr, raised);
-    return _mm_load_si128((const __m128i *)&r);
+    return sse_vector(&r);
 }
 
 void op_avx_cvtps2ph_r(struct vcpu *v, const struct uop *u)

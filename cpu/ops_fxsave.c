@@ -69,7 +69,6 @@ void fx_write_xmm(struct vcpu *v, const struct uop *u, gla_t a)
     mmu_write_bytes(&v->mmu, a + OFF_XMM, v->fpu.xmm, 16 * fx_registers(v), u);
 }
 
-/* Address of the area; checked for alignment and access. */
 gla_t fx_area(struct vcpu *v, const struct uop *u, unsigned size, unsigned align,
               enum mmu_access access)
 {

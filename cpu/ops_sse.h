@@ -47,6 +47,11 @@ static inline union xmm sse_union(__m128i x)
     return r;
 }
 
+static inline __m128i sse_vector(const union xmm *x)
+{
+    return _mm_load_si128((const __m128i *)x);
+}
+
 static inline u64 sse_to64(__m128i x)
 {
     return (u64)_mm_cvtsi128_si64(x);
@@ -105,5 +110,22 @@ static inline void sse_check_mmx(struct vcpu *v, const struct uop *u)
     v->cur = u;
     fpu_check_mmx(v);
 }
+
+/* The register and the memory form of an operation: SSE_OP(X) { ... } with the second source as `b`, then SSE_FORMS(X, the source in
+ * memory). */
+#define SSE_OP(name)                                                                               \
+    static inline __attribute__((always_inline)) void sse_##name(struct vcpu *v,                   \
+                                                                 const struct uop *u, __m128i b)
+#define SSE_FORMS(name, load)                                                                      \
+    void op_sse_##name##_r(struct vcpu *v, const struct uop *u)                                    \
+    {                                                                                              \
+        sse_##name(v, u, *sse_reg(v, u->src));                                                     \
+        uop_next(v, u);                                                                            \
+    }                                                                                              \
+    void op_sse_##name##_m(struct vcpu *v, const struct uop *u)                                    \
+    {                                                                                              \
+        sse_##name(v, u, load);                                                                    \
+        uop_next(v, u);                                                                            \
+    }
 
 #endif

@@ -79,46 +79,33 @@ static u32 rsqrt(u32 x)
 }
 
 #define APPROX(name, fn)                                                                           \
-    static inline union xmm name##ps(union xmm x)                                                  \
+    static inline __m128i name##ps(__m128i a)                                                      \
     {                                                                                              \
+        union xmm x = sse_union(a);                                                                \
+                                                                                                   \
         for (unsigned i = 0; i < 4; i++)                                                           \
             x.d[i] = fn(x.d[i]);                                                                   \
-        return x;                                                                                  \
+        return sse_vector(&x);                                                                     \
     }                                                                                              \
-    void op_sse_##name##ps_r(struct vcpu *v, const struct uop *u)                                  \
+    SSE_OP(name##ps)                                                                               \
     {                                                                                              \
-        v->fpu.xmm[u->dst] = name##ps(v->fpu.xmm[u->src]);                                         \
-        uop_next(v, u);                                                                            \
+        *sse_reg(v, u->dst) = name##ps(b);                                                         \
     }                                                                                              \
-    void op_sse_##name##ps_m(struct vcpu *v, const struct uop *u)                                  \
+    SSE_FORMS(name##ps, sse_load128(v, u))                                                         \
+    SSE_OP(name##ss)                                                                               \
     {                                                                                              \
-        v->fpu.xmm[u->dst] = name##ps(sse_union(sse_load128(v, u)));                               \
-        uop_next(v, u);                                                                            \
+        v->fpu.xmm[u->dst].d[0] = fn((u32)sse_to64(b));                                            \
     }                                                                                              \
-    void op_sse_##name##ss_r(struct vcpu *v, const struct uop *u)                                  \
-    {                                                                                              \
-        v->fpu.xmm[u->dst].d[0] = fn(v->fpu.xmm[u->src].d[0]);                                     \
-        uop_next(v, u);                                                                            \
-    }                                                                                              \
-    void op_sse_##name##ss_m(struct vcpu *v, const struct uop *u)                                  \
-    {                                                                                              \
-        v->fpu.xmm[u->dst].d[0] = fn((u32)sse_load_int(v, u, 4));                                  \
-        uop_next(v, u);                                                                            \
-    }
+    SSE_FORMS(name##ss, sse_load(v, u, 4))
 APPROX(rcp, rcp)
 APPROX(rsqrt, rsqrt)
 
 /* VEX-encoded. */
-static inline __m128i pack(union xmm x)
-{
-    return _mm_load_si128((const __m128i *)&x);
-}
-
 #define VEX_APPROX(name, fn)                                                                       \
     AVX_OP(name##ps)                                                                               \
     {                                                                                              \
-        b.lo = pack(name##ps(sse_union(b.lo)));                                                    \
-        b.hi = pack(name##ps(sse_union(b.hi)));                                                    \
+        b.lo = name##ps(b.lo);                                                                     \
+        b.hi = name##ps(b.hi);                                                                     \
         avx_put(v, u, b, avx_is_wide(u));                                                          \
     }                                                                                              \
     AVX_PAIR(name##ps, avx_load(v, u))                                                             \
@@ -127,7 +114,7 @@ static inline __m128i pack(union xmm x)
         union xmm x = v->fpu.xmm[u->aux];                                                          \
                                                                                                    \
         x.d[0] = fn((u32)sse_to64(b.lo));                                                          \
-        avx_put128(v, u, pack(x));                                                                 \
+        avx_put128(v, u, sse_vector(&x));                                                          \
     }                                                                                              \
     AVX_PAIR(name##ss, avx_low(avx_load_n(v, u, 4)))
 VEX_APPROX(rcp, rcp)

@@ -95,7 +95,7 @@ FROM_INT_OPS(cvtsi2sd, do_si2sd32, do_si2sd64)
 #define TO_INT_OPS(insn, bytes)                                                                    \
     TO_INT(insn##32, insn##l, u32)                                                                 \
     TO_INT(insn##64, insn##q, u64)                                                                 \
-    static inline void insn(struct vcpu *v, const struct uop *u, __m128i b)                        \
+    SSE_OP(insn)                                                                                   \
     {                                                                                              \
         __m128i r;                                                                                 \
                                                                                                    \
@@ -105,16 +105,7 @@ FROM_INT_OPS(cvtsi2sd, do_si2sd32, do_si2sd64)
             r = sse_fp(v, u, b, b, 0, do_##insn##32, TO_INT_KIND(F32, 1));                         \
         v->r[u->dst] = sse_to64(r);                                                                \
     }                                                                                              \
-    void op_sse_##insn##_r(struct vcpu *v, const struct uop *u)                                    \
-    {                                                                                              \
-        insn(v, u, *sse_reg(v, u->src));                                                           \
-        uop_next(v, u);                                                                            \
-    }                                                                                              \
-    void op_sse_##insn##_m(struct vcpu *v, const struct uop *u)                                    \
-    {                                                                                              \
-        insn(v, u, sse_load(v, u, bytes));                                                         \
-        uop_next(v, u);                                                                            \
-    }
+    SSE_FORMS(insn, sse_load(v, u, bytes))
 TO_INT_OPS(cvtss2si, 4)
 TO_INT_OPS(cvttss2si, 4)
 TO_INT_OPS(cvtsd2si, 8)
@@ -132,20 +123,13 @@ TO_INT_OPS(cvttsd2si, 8)
         __asm__ volatile(#insn " %4, %3" : "=@ccz"(z), "=@ccp"(p), "=@ccc"(c) : "x"(a), "x"(b));   \
         return sse_low64((z ? CC_ZF : 0) | (p ? CC_PF : 0) | (c ? CC_CF : 0));                     \
     }                                                                                              \
-    void op_sse_##insn##_r(struct vcpu *v, const struct uop *u)                                    \
+    SSE_OP(insn)                                                                                   \
     {                                                                                              \
-        __m128i a = *sse_reg(v, u->dst), b = *sse_reg(v, u->src);                                  \
+        __m128i a = *sse_reg(v, u->dst);                                                           \
                                                                                                    \
         v->cc = (u32)sse_to64(sse_fp(v, u, a, b, 0, do_##insn, COMPARE_KIND(bytes)));              \
-        uop_next(v, u);                                                                            \
     }                                                                                              \
-    void op_sse_##insn##_m(struct vcpu *v, const struct uop *u)                                    \
-    {                                                                                              \
-        __m128i a = *sse_reg(v, u->dst), b = sse_load(v, u, bytes);                                \
-                                                                                                   \
-        v->cc = (u32)sse_to64(sse_fp(v, u, a, b, 0, do_##insn, COMPARE_KIND(bytes)));              \
-        uop_next(v, u);                                                                            \
-    }
+    SSE_FORMS(insn, sse_load(v, u, bytes))
 COMPARE(comiss, 4)
 COMPARE(ucomiss, 4)
 COMPARE(comisd, 8)

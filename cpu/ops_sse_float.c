@@ -12,34 +12,28 @@
 #include "cpu/sse_lane_fp.h"
 #include "cpu/uops.h"
 
-#define SSE_PAIR(name, bytes, imm, kind)                                                           \
-    void op_sse_##name##_r(struct vcpu *v, const struct uop *u)                                    \
+#define ARITHMETIC(name, bytes, imm, kind)                                                         \
+    SSE_OP(name)                                                                                   \
     {                                                                                              \
         __m128i *d = sse_reg(v, u->dst);                                                           \
                                                                                                    \
-        *d = sse_fp(v, u, *d, *sse_reg(v, u->src), imm, do_##name, kind);                          \
-        uop_next(v, u);                                                                            \
-    }                                                                                              \
-    void op_sse_##name##_m(struct vcpu *v, const struct uop *u)                                    \
-    {                                                                                              \
-        __m128i *d = sse_reg(v, u->dst), b = sse_load(v, u, bytes);                                \
-                                                                                                   \
         *d = sse_fp(v, u, *d, b, imm, do_##name, kind);                                            \
-        uop_next(v, u);                                                                            \
-    }
+    }                                                                                              \
+    SSE_FORMS(name, sse_load(v, u, bytes))
 
 #define SSE_FP(name, bytes, op, fmt, n)                                                            \
-    SSE_PAIR(name, bytes, 0, SSE_KIND(SSE_OP_##op, SSE_##fmt, n))
+    ARITHMETIC(name, bytes, 0, SSE_KIND(SSE_OP_##op, SSE_##fmt, n))
 #include "cpu/sse_ops.def"
 
 #define SSE_FPI(name, bytes, op, fmt, n)                                                           \
-    SSE_PAIR(name, bytes, (unsigned)u->imm, SSE_KIND(SSE_OP_##op, SSE_##fmt, n))
+    ARITHMETIC(name, bytes, (unsigned)u->imm, SSE_KIND(SSE_OP_##op, SSE_##fmt, n))
 #include "cpu/sse_ops.def"
 
 /* --- Dot products --- */
 
-static inline void dpps(struct vcpu *v, const struct uop *u, __m128i a, __m128i b)
+SSE_OP(dpps)
 {
+    __m128i a = *sse_reg(v, u->dst);
     __m128i in = mask32((unsigned)u->imm >> 4), out = mask32((unsigned)u->imm & 15);
     __m128i t, even, odd;
 
@@ -51,21 +45,11 @@ static inline void dpps(struct vcpu *v, const struct uop *u, __m128i a, __m128i 
     t = sse_fp(v, u, t, _mm_shuffle_epi32(t, 0x01), 0, do_addss, SSE_KIND(SSE_OP_ADD, SSE_F32, 1));
     *sse_reg(v, u->dst) = _mm_and_si128(_mm_shuffle_epi32(t, 0), out);
 }
+SSE_FORMS(dpps, sse_load128(v, u))
 
-void op_sse_dpps_r(struct vcpu *v, const struct uop *u)
+SSE_OP(dppd)
 {
-    dpps(v, u, *sse_reg(v, u->dst), *sse_reg(v, u->src));
-    uop_next(v, u);
-}
-
-void op_sse_dpps_m(struct vcpu *v, const struct uop *u)
-{
-    dpps(v, u, *sse_reg(v, u->dst), sse_load128(v, u));
-    uop_next(v, u);
-}
-
-static inline void dppd(struct vcpu *v, const struct uop *u, __m128i a, __m128i b)
-{
+    __m128i a = *sse_reg(v, u->dst);
     __m128i in = mask64x2((unsigned)u->imm >> 4), out = mask64x2((unsigned)u->imm);
     __m128i t;
 
@@ -74,15 +58,4 @@ static inline void dppd(struct vcpu *v, const struct uop *u, __m128i a, __m128i 
     t = sse_fp(v, u, t, _mm_shuffle_epi32(t, 0x4e), 0, do_addsd, SSE_KIND(SSE_OP_ADD, SSE_F64, 1));
     *sse_reg(v, u->dst) = _mm_and_si128(_mm_shuffle_epi32(t, 0x44), out);
 }
-
-void op_sse_dppd_r(struct vcpu *v, const struct uop *u)
-{
-    dppd(v, u, *sse_reg(v, u->dst), *sse_reg(v, u->src));
-    uop_next(v, u);
-}
-
-void op_sse_dppd_m(struct vcpu *v, const struct uop *u)
-{
-    dppd(v, u, *sse_reg(v, u->dst), sse_load128(v, u));
-    uop_next(v, u);
-}
+SSE_FORMS(dppd, sse_load128(v, u))

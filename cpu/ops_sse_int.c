@@ -6,16 +6,11 @@
 #include "cpu/uops.h"
 
 #define SSE_INT(name, bytes)                                                                       \
-    void op_sse_##name##_r(struct vcpu *v, const struct uop *u)                                    \
+    SSE_OP(name)                                                                                   \
     {                                                                                              \
-        *sse_reg(v, u->dst) = do_##name(*sse_reg(v, u->dst), *sse_reg(v, u->src));                 \
-        uop_next(v, u);                                                                            \
+        *sse_reg(v, u->dst) = do_##name(*sse_reg(v, u->dst), b);                                   \
     }                                                                                              \
-    void op_sse_##name##_m(struct vcpu *v, const struct uop *u)                                    \
-    {                                                                                              \
-        *sse_reg(v, u->dst) = do_##name(*sse_reg(v, u->dst), sse_load(v, u, bytes));               \
-        uop_next(v, u);                                                                            \
-    }
+    SSE_FORMS(name, sse_load(v, u, bytes))
 
 #define SSE_SHIFT(name)                                                                            \
     void op_sse_##name##_i(struct vcpu *v, const struct uop *u)                                    \
@@ -25,40 +20,23 @@
     }
 
 #define SSE_BLENDV(name)                                                                           \
-    static inline __m128i do_##name(struct vcpu *v, __m128i a, __m128i b)                          \
+    SSE_OP(name)                                                                                   \
     {                                                                                              \
-        __m128i mask = *sse_reg(v, 0);                                                             \
+        __m128i *d = sse_reg(v, u->dst), mask = *sse_reg(v, 0);                                    \
                                                                                                    \
-        __asm__(#name " %%xmm0, %1, %0" : "+x"(a) : "x"(b), "Yz"(mask));                           \
-        return a;                                                                                  \
+        __asm__(#name " %%xmm0, %1, %0" : "+x"(*d) : "x"(b), "Yz"(mask));                          \
     }                                                                                              \
-    void op_sse_##name##_r(struct vcpu *v, const struct uop *u)                                    \
-    {                                                                                              \
-        *sse_reg(v, u->dst) = do_##name(v, *sse_reg(v, u->dst), *sse_reg(v, u->src));              \
-        uop_next(v, u);                                                                            \
-    }                                                                                              \
-    void op_sse_##name##_m(struct vcpu *v, const struct uop *u)                                    \
-    {                                                                                              \
-        *sse_reg(v, u->dst) = do_##name(v, *sse_reg(v, u->dst), sse_load128(v, u));                \
-        uop_next(v, u);                                                                            \
-    }
+    SSE_FORMS(name, sse_load128(v, u))
 #include "cpu/sse_ops.def"
 
 #define SSE_IMM(name)                                                                              \
-    void op_sse_##name##_r(struct vcpu *v, const struct uop *u)                                    \
+    SSE_OP(name)                                                                                   \
     {                                                                                              \
         __m128i *d = sse_reg(v, u->dst);                                                           \
                                                                                                    \
-        *d = name(*d, *sse_reg(v, u->src), (unsigned)u->imm);                                      \
-        uop_next(v, u);                                                                            \
-    }                                                                                              \
-    void op_sse_##name##_m(struct vcpu *v, const struct uop *u)                                    \
-    {                                                                                              \
-        __m128i *d = sse_reg(v, u->dst), b = sse_load128(v, u);                                    \
-                                                                                                   \
         *d = name(*d, b, (unsigned)u->imm);                                                        \
-        uop_next(v, u);                                                                            \
-    }
+    }                                                                                              \
+    SSE_FORMS(name, sse_load128(v, u))
 #include "cpu/sse_ops.def"
 
 void op_sse_psrldq_i(struct vcpu *v, const struct uop *u)
@@ -73,17 +51,11 @@ void op_sse_pslldq_i(struct vcpu *v, const struct uop *u)
     uop_next(v, u);
 }
 
-void op_sse_ptest_r(struct vcpu *v, const struct uop *u)
+SSE_OP(ptest)
 {
-    v->cc = do_ptest(*sse_reg(v, u->dst), *sse_reg(v, u->src));
-    uop_next(v, u);
+    v->cc = do_ptest(*sse_reg(v, u->dst), b);
 }
-
-void op_sse_ptest_m(struct vcpu *v, const struct uop *u)
-{
-    v->cc = do_ptest(*sse_reg(v, u->dst), sse_load128(v, u));
-    uop_next(v, u);
-}
+SSE_FORMS(ptest, sse_load128(v, u))
 
 /* Sign bits to a general register; the upper 32 bits become 0. */
 #define SSE_MASK(name)                                                                             \

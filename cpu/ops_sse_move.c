@@ -11,6 +11,7 @@
 #include "cpu/fpu.h"
 #include "cpu/ops_sse.h"
 #include "cpu/sse_fp.h"
+#include "cpu/sse_lane.h"
 #include "cpu/uops.h"
 
 /* --- Whole registers --- */
@@ -260,14 +261,7 @@ void op_sse_extractps_m(struct vcpu *v, const struct uop *u)
 
 static inline void insert(struct vcpu *v, const struct uop *u, unsigned size, u64 value)
 {
-    union xmm *x = &v->fpu.xmm[u->dst];
-
-    switch (size) {
-    case 1: x->b[u->imm & 15] = (u8)value; break;
-    case 2: x->w[u->imm & 7] = (u16)value; break;
-    case 4: x->d[u->imm & 3] = (u32)value; break;
-    default: x->q[u->imm & 1] = value; break;
-    }
+    insert_element(&v->fpu.xmm[u->dst], size, (unsigned)u->imm, value);
 }
 
 void op_sse_pinsrb_r(struct vcpu *v, const struct uop *u)
@@ -304,16 +298,6 @@ void op_sse_pinsrd_m(struct vcpu *v, const struct uop *u)
 {
     insert(v, u, u->osize, sse_load_int(v, u, u->osize));
     uop_next(v, u);
-}
-
-/* INSERTPS: `value` to element imm[5:4], then elements in imm[3:0] become 0. */
-static inline void insertps(union xmm *x, u32 value, unsigned imm)
-{
-    x->d[(imm >> 4) & 3] = value;
-    for (unsigned i = 0; i < 4; i++) {
-        if (imm >> i & 1)
-            x->d[i] = 0;
-    }
 }
 
 void op_sse_insertps_r(struct vcpu *v, const struct uop *u)

@@ -5,7 +5,7 @@
  * second operand, polarity, then an index or a mask. Bit 7 of the immediate is ignored, as CPUs do.
  * Memory operands need no alignment. Intel SDM vol. 2 §4.1.
  */
-#include "cpu/ops_sse.h"
+#include "cpu/ops_avx.h"
 #include "cpu/uops.h"
 
 enum { IMM_WORDS = 1 << 0, IMM_SIGNED = 1 << 1, IMM_HIGH = 1 << 6 };
@@ -151,30 +151,19 @@ static __attribute__((noinline)) void string_compare(struct vcpu *v, const struc
 }
 
 #define STRING(name, is_explicit, wants_mask)                                                      \
-    void op_sse_##name##_r(struct vcpu *v, const struct uop *u)                                    \
+    SSE_OP(name)                                                                                   \
     {                                                                                              \
-        string_compare(v, u, *sse_reg(v, u->src), is_explicit, wants_mask);                        \
-        uop_next(v, u);                                                                            \
+        string_compare(v, u, b, is_explicit, wants_mask);                                          \
     }                                                                                              \
-    void op_sse_##name##_m(struct vcpu *v, const struct uop *u)                                    \
-    {                                                                                              \
-        string_compare(v, u, sse_load128u(v, u), is_explicit, wants_mask);                         \
-        uop_next(v, u);                                                                            \
-    }
+    SSE_FORMS(name, sse_load128u(v, u))
 /* VEX-encoded, XMM0 being the result: the upper half of YMM0 becomes 0. */
 #define VEX_STRING(name, is_explicit)                                                              \
-    void op_avx_##name##_r(struct vcpu *v, const struct uop *u)                                    \
+    AVX_OP(name)                                                                                   \
     {                                                                                              \
-        string_compare(v, u, *sse_reg(v, u->src), is_explicit, true);                              \
+        string_compare(v, u, b.lo, is_explicit, true);                                             \
         v->fpu.ymmh[0] = (union xmm){.q = {0, 0}};                                                 \
-        uop_next(v, u);                                                                            \
     }                                                                                              \
-    void op_avx_##name##_m(struct vcpu *v, const struct uop *u)                                    \
-    {                                                                                              \
-        string_compare(v, u, sse_load128u(v, u), is_explicit, true);                               \
-        v->fpu.ymmh[0] = (union xmm){.q = {0, 0}};                                                 \
-        uop_next(v, u);                                                                            \
-    }
+    AVX_PAIR(name, avx_low(sse_load128u(v, u)))
 VEX_STRING(pcmpestrm, true)
 VEX_STRING(pcmpistrm, false)
 

@@ -30,28 +30,20 @@ static bool x87_in_use(const struct vcpu *v)
            f->cs || f->ds || memcmp(f->st, zero, sizeof(zero));
 }
 
-static bool sse_in_use(const struct vcpu *v)
+/* Of xmm or ymmh. */
+static bool vectors_in_use(const struct vcpu *v, const union xmm *x)
 {
     u64 any = 0;
 
     for (unsigned i = 0; i < fx_registers(v); i++)
-        any |= v->fpu.xmm[i].q[0] | v->fpu.xmm[i].q[1];
-    return any;
-}
-
-static bool avx_in_use(const struct vcpu *v)
-{
-    u64 any = 0;
-
-    for (unsigned i = 0; i < fx_registers(v); i++)
-        any |= v->fpu.ymmh[i].q[0] | v->fpu.ymmh[i].q[1];
+        any |= x[i].q[0] | x[i].q[1];
     return any;
 }
 
 static u64 in_use(const struct vcpu *v)
 {
-    return (x87_in_use(v) ? XCR0_X87 : 0) | (sse_in_use(v) ? XCR0_SSE : 0) |
-           (avx_in_use(v) ? XCR0_AVX : 0) | (v->pkru ? XCR0_PKRU : 0);
+    return (x87_in_use(v) ? XCR0_X87 : 0) | (vectors_in_use(v, v->fpu.xmm) ? XCR0_SSE : 0) |
+           (vectors_in_use(v, v->fpu.ymmh) ? XCR0_AVX : 0) | (v->pkru ? XCR0_PKRU : 0);
 }
 
 /* Where component `which` (AVX and above) lies in an area with the components of `layout`; 0 for the standard format. */

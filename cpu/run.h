@@ -48,12 +48,10 @@ void vcpu_destroy(struct vcpu *v);
 /* The MMU's escape: turns it into the vCPU's. (clang does not take a _Noreturn function for a pointer to noreturn.) */
 __attribute__((noreturn)) void vcpu_mmu_escaped(void *owner, enum mmu_escape why);
 
-/* The same for what senders know of the vCPU's APIC: its ids, mode, software enable. */
-void vcpu_need_apic_map(struct vcpu *v);
-/* Before an access to APIC register `reg` that writes: takes the holds it needs, or escapes. */
-void vcpu_lapic_hold(struct vcpu *v, unsigned reg);
 /* Make sure that the vCPU has the I/O hold; escapes with a miss until it has. */
 void vcpu_need_io_hold(struct vcpu *v);
+/* The same for what senders know of the vCPU's APIC: its ids, mode, software enable. */
+void vcpu_need_apic_map(struct vcpu *v);
 /* RDMSR of one of the APIC's MSRs, at the instruction's position; WRMSR to one, with those holds. */
 u64 vcpu_lapic_msr_read(struct vcpu *v, u32 index);
 void vcpu_lapic_msr_write(struct vcpu *v, u32 index, u64 value);

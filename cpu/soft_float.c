@@ -205,9 +205,8 @@ static u64 special_operands(const struct soft_format *f, const struct number *x,
         return quiet(f, x->bits);
     if (y->is_nan)
         return quiet(f, y->bits);
-    if (z->is_nan) {
+    if (z->is_nan)
         return quiet(f, z->bits);
-    }
     if (p_invalid || (p_inf && z->is_inf && p_sign != z_sign)) {
         *flags |= MXCSR_IE;
         return default_nan(f);

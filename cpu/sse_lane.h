@@ -111,6 +111,27 @@ static inline __m128i blendpd(__m128i a, __m128i b, unsigned imm)
     return choose(a, b, gather64(-(u64)(imm & 1), -(u64)(imm >> 1 & 1)));
 }
 
+/* PINSRB and its like: `value` to element n of `size` bytes. */
+static inline void insert_element(union xmm *x, unsigned size, unsigned n, u64 value)
+{
+    switch (size) {
+    case 1: x->b[n & 15] = (u8)value; break;
+    case 2: x->w[n & 7] = (u16)value; break;
+    case 4: x->d[n & 3] = (u32)value; break;
+    default: x->q[n & 1] = value; break;
+    }
+}
+
+/* INSERTPS: `value` to element imm[5:4], then elements in imm[3:0] become 0. */
+static inline void insertps(union xmm *x, u32 value, unsigned imm)
+{
+    x->d[(imm >> 4) & 3] = value;
+    for (unsigned i = 0; i < 4; i++) {
+        if (imm >> i & 1)
+            x->d[i] = 0;
+    }
+}
+
 /* Eight sums of absolute differences of four bytes: b's block is fixed, a's slides. */
 static inline __m128i mpsadbw(__m128i a, __m128i b, unsigned imm)
 {
@@ -126,7 +147,7 @@ static inline __m128i mpsadbw(__m128i a, __m128i b, unsigned imm)
         }
         r.w[i] = (u16)sum;
     }
-    return _mm_load_si128((const __m128i *)&r);
+    return sse_vector(&r);
 }
 
 /* ZF: no bit of b set where a has one; CF: none where a has none. */

@@ -54,9 +54,8 @@ struct uop {
     u8 ilen;      /* length of the instruction in bytes */
     u16 rip_off;  /* start of the instruction relative to the block's rip */
     u8 aux, aux2; /* condition code, sub-operation, flags: by op */
-    bool
-        ss; /* the memory operand is on the stack segment: #SS, not #GP, where the address is bad */
-    u8 stack; /* width of the stack pointer in bytes (2, 4, 8): instructions that push or pop */
+    bool ss;      /* the memory operand is on the stack segment: a bad address is #SS, not #GP */
+    u8 stack;     /* width of the stack pointer in bytes (2, 4, 8): instructions that push or pop */
     union {
         uop_fn *helper; /* the C function of a `call` micro-op */
         u64 imm2;       /* second immediate: fallthrough target of a conditional branch, ... */

@@ -191,7 +191,7 @@ struct exception {
 };
 
 #define BT_PAGES 512
-#define BT_JUMPS 8192
+#define BT_JUMPS 32768
 #define BT_SITES 32768
 
 /* Values of vcpu->t.xmm_live: lower halves; both. */
@@ -219,6 +219,7 @@ struct translated {
     struct {
         u64 lin;
         const void *code;
+        const struct bt_block *to; /* whose `code` is */
         u32 tag;
     } __attribute__((aligned(32))) jump[BT_JUMPS]; /* by linear address: where its translation is */
     /* What an access of a hot path found in the soft TLB last: a grant like an entry there, and gone as soon as any entry

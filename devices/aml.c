@@ -27,64 +27,65 @@ enum {
     OP_EXT_DEVICE = 0x82,
 };
 
-void aml_bytes(struct aml *a, const void *bytes, size_t n)
+static void put_bytes(struct aml *a, const void *bytes, size_t n)
 {
     CHECK(a->n + n <= a->cap);
     memcpy(a->buf + a->n, bytes, n);
     a->n += n;
 }
 
-void aml_byte(struct aml *a, u8 value)
+static void put_byte(struct aml *a, u8 value)
 {
-    aml_bytes(a, &value, 1);
+    put_bytes(a, &value, 1);
 }
 
 static void word(struct aml *a, u16 value)
 {
-    aml_bytes(a, &value, 2);
+    put_bytes(a, &value, 2);
 }
 
 static void dword(struct aml *a, u32 value)
 {
-    aml_bytes(a, &value, 4);
+    put_bytes(a, &value, 4);
 }
 
-void aml_path(struct aml *a, const char *name)
+/* A name segment of at most 4 letters, or a path that begins with a backslash and is one segment. */
+static void put_path(struct aml *a, const char *name)
 {
     char segment[4] = {'_', '_', '_', '_'};
 
     if (*name == '\\') {
-        aml_byte(a, '\\');
+        put_byte(a, '\\');
         name++;
     }
     CHECK(strlen(name) <= 4);
     memcpy(segment, name, strlen(name));
-    aml_bytes(a, segment, 4);
+    put_bytes(a, segment, 4);
 }
 
 void aml_integer(struct aml *a, u64 value)
 {
     if (value <= 1) {
-        aml_byte(a, (u8)value);
+        put_byte(a, (u8)value);
     } else if (value <= 0xff) {
-        aml_byte(a, OP_BYTE);
-        aml_byte(a, (u8)value);
+        put_byte(a, OP_BYTE);
+        put_byte(a, (u8)value);
     } else if (value <= 0xffff) {
-        aml_byte(a, OP_WORD);
+        put_byte(a, OP_WORD);
         word(a, (u16)value);
     } else if (value <= 0xffffffff) {
-        aml_byte(a, OP_DWORD);
+        put_byte(a, OP_DWORD);
         dword(a, (u32)value);
     } else {
-        aml_byte(a, OP_QWORD);
-        aml_bytes(a, &value, 8);
+        put_byte(a, OP_QWORD);
+        put_bytes(a, &value, 8);
     }
 }
 
 void aml_string(struct aml *a, const char *text)
 {
-    aml_byte(a, OP_STRING);
-    aml_bytes(a, text, strlen(text) + 1);
+    put_byte(a, OP_STRING);
+    put_bytes(a, text, strlen(text) + 1);
 }
 
 static unsigned hex_digit(char c)
@@ -99,14 +100,14 @@ void aml_eisa_id(struct aml *a, const char *id)
 
     for (unsigned i = 0; i < 4; i++)
         value |= hex_digit(id[3 + i]) << (12 - 4 * i);
-    aml_byte(a, OP_DWORD);
+    put_byte(a, OP_DWORD);
     dword(a, __builtin_bswap32(value));
 }
 
 void aml_name(struct aml *a, const char *name)
 {
-    aml_byte(a, OP_NAME);
-    aml_path(a, name);
+    put_byte(a, OP_NAME);
+    put_path(a, name);
 }
 
 void aml_name_integer(struct aml *a, const char *name, u64 value)
@@ -119,7 +120,7 @@ static aml_pos begin(struct aml *a)
 {
     aml_pos pos = a->n;
 
-    aml_bytes(a, "\0\0", 3);
+    put_bytes(a, "\0\0", 3);
     return pos;
 }
 
@@ -136,9 +137,9 @@ aml_pos aml_begin_scope(struct aml *a, const char *name)
 {
     aml_pos pos;
 
-    aml_byte(a, OP_SCOPE);
+    put_byte(a, OP_SCOPE);
     pos = begin(a);
-    aml_path(a, name);
+    put_path(a, name);
     return pos;
 }
 
@@ -146,10 +147,10 @@ aml_pos aml_begin_device(struct aml *a, const char *name)
 {
     aml_pos pos;
 
-    aml_byte(a, OP_EXT);
-    aml_byte(a, OP_EXT_DEVICE);
+    put_byte(a, OP_EXT);
+    put_byte(a, OP_EXT_DEVICE);
     pos = begin(a);
-    aml_path(a, name);
+    put_path(a, name);
     return pos;
 }
 
@@ -157,10 +158,10 @@ aml_pos aml_begin_method(struct aml *a, const char *name, unsigned args)
 {
     aml_pos pos;
 
-    aml_byte(a, OP_METHOD);
+    put_byte(a, OP_METHOD);
     pos = begin(a);
-    aml_path(a, name);
-    aml_byte(a, (u8)args);
+    put_path(a, name);
+    put_byte(a, (u8)args);
     return pos;
 }
 
@@ -168,9 +169,9 @@ aml_pos aml_begin_package(struct aml *a, u8 elements)
 {
     aml_pos pos;
 
-    aml_byte(a, OP_PACKAGE);
+    put_byte(a, OP_PACKAGE);
     pos = begin(a);
-    aml_byte(a, elements);
+    put_byte(a, elements);
     return pos;
 }
 
@@ -178,23 +179,23 @@ aml_pos aml_begin_if_name(struct aml *a, const char *name)
 {
     aml_pos pos;
 
-    aml_byte(a, OP_IF);
+    put_byte(a, OP_IF);
     pos = begin(a);
-    aml_path(a, name);
+    put_path(a, name);
     return pos;
 }
 
 void aml_return_name(struct aml *a, const char *name)
 {
-    aml_byte(a, OP_RETURN);
-    aml_path(a, name);
+    put_byte(a, OP_RETURN);
+    put_path(a, name);
 }
 
 void aml_store_arg0(struct aml *a, const char *name)
 {
-    aml_byte(a, OP_STORE);
-    aml_byte(a, OP_ARG0);
-    aml_path(a, name);
+    put_byte(a, OP_STORE);
+    put_byte(a, OP_ARG0);
+    put_path(a, name);
 }
 
 struct aml_crs aml_begin_crs(struct aml *a)
@@ -202,9 +203,9 @@ struct aml_crs aml_begin_crs(struct aml *a)
     struct aml_crs crs;
 
     aml_name(a, "_CRS");
-    aml_byte(a, OP_BUFFER);
+    put_byte(a, OP_BUFFER);
     crs.package = begin(a);
-    aml_byte(a, OP_WORD);
+    put_byte(a, OP_WORD);
     crs.size_at = a->n;
     word(a, 0);
     return crs;
@@ -214,32 +215,32 @@ void aml_end_crs(struct aml *a, struct aml_crs crs)
 {
     static const u8 end_tag[2] = {0x79, 0}; /* checksum 0: not used */
 
-    aml_bytes(a, end_tag, 2);
+    put_bytes(a, end_tag, 2);
     store_le16(a->buf + crs.size_at, (u16)(a->n - crs.size_at - 2));
     aml_end(a, crs.package);
 }
 
 void aml_io(struct aml *a, u16 port, u8 count)
 {
-    aml_byte(a, 0x47);
-    aml_byte(a, 1); /* decodes 16 bits */
+    put_byte(a, 0x47);
+    put_byte(a, 1); /* decodes 16 bits */
     word(a, port);
     word(a, port);
-    aml_byte(a, 1);
-    aml_byte(a, count);
+    put_byte(a, 1);
+    put_byte(a, count);
 }
 
 void aml_irq(struct aml *a, unsigned irq)
 {
-    aml_byte(a, 0x22); /* edge, active high, not shared */
+    put_byte(a, 0x22); /* edge, active high, not shared */
     word(a, (u16)(1u << irq));
 }
 
 void aml_memory_fixed(struct aml *a, u32 base, u32 size)
 {
-    aml_byte(a, 0x86);
+    put_byte(a, 0x86);
     word(a, 9);
-    aml_byte(a, 1); /* writable */
+    put_byte(a, 1); /* writable */
     dword(a, base);
     dword(a, size);
 }
@@ -247,11 +248,11 @@ void aml_memory_fixed(struct aml *a, u32 base, u32 size)
 /* Word address space descriptor of a producer, minimum and maximum fixed. */
 static void word_window(struct aml *a, u8 type, u8 specific, u16 first, u16 last)
 {
-    aml_byte(a, 0x88);
+    put_byte(a, 0x88);
     word(a, 13);
-    aml_byte(a, type);
-    aml_byte(a, 0x0c);
-    aml_byte(a, specific);
+    put_byte(a, type);
+    put_byte(a, 0x0c);
+    put_byte(a, specific);
     word(a, 0);
     word(a, first);
     word(a, last);
@@ -271,11 +272,11 @@ void aml_io_window(struct aml *a, u16 first, u16 last)
 
 void aml_memory_window(struct aml *a, u32 first, u32 last, bool cacheable)
 {
-    aml_byte(a, 0x87);
+    put_byte(a, 0x87);
     word(a, 23);
-    aml_byte(a, 0);
-    aml_byte(a, 0x0c);
-    aml_byte(a, cacheable ? 3 : 1);
+    put_byte(a, 0);
+    put_byte(a, 0x0c);
+    put_byte(a, cacheable ? 3 : 1);
     dword(a, 0);
     dword(a, first);
     dword(a, last);

@@ -20,16 +20,12 @@ struct aml {
     size_t n, cap; /* running over cap is a broken invariant */
 };
 
-void aml_bytes(struct aml *a, const void *bytes, size_t n);
-void aml_byte(struct aml *a, u8 value);
-/* A name segment of at most 4 letters, or a path that begins with a backslash and is one segment.
- */
-void aml_path(struct aml *a, const char *name);
 void aml_integer(struct aml *a, u64 value);
 void aml_string(struct aml *a, const char *text);
 /* A compressed EISA id such as "PNP0A03". */
 void aml_eisa_id(struct aml *a, const char *id);
-/* Name(name, ...): the object follows. */
+/* Name(name, ...): the object follows. A name, here and below, is a segment of at most 4 letters, or a path that begins with a
+ * backslash and is one segment. */
 void aml_name(struct aml *a, const char *name);
 void aml_name_integer(struct aml *a, const char *name, u64 value);
 

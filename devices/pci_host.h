@@ -35,8 +35,6 @@ struct pci_function {
     void (*config_written)(struct pci_function *f, unsigned offset, unsigned size);
 };
 
-#define PCI_FUNCTION_STATE(type, f) DEV_ARRAY(type, f.config), DEV_FIELD(type, f.intx)
-
 struct pci_host {
     struct device dev;
     u32 address;      /* CONFIG_ADDRESS */

@@ -308,9 +308,11 @@ static u64 read_any(struct mmu *m, unsigned set, gla_t a, unsigned size)
 enum write_grant mmu_grant_write(struct mmu *m, unsigned set, gla_t a, unsigned size, u64 value,
                                  bool update, struct mmu_place *at)
 {
+    bool told = mmu_tlb_is_told(m, set, a, at);
     enum write_grant g;
 
-    resolve(m, set, a, size, MMU_WRITE, at);
+    if (!told)
+        resolve(m, set, a, size, MMU_WRITE, at);
     if (!at->host || at->lined)
         return WRITE_FAST;
     g = directory_want_write(m->p, at->w.gpa, size, value,
@@ -319,6 +321,8 @@ enum write_grant mmu_grant_write(struct mmu *m, unsigned set, gla_t a, unsigned 
         mmu_miss(m);
     if (g == WRITE_CAREFUL)
         m->escape(m->owner, MMU_ESCAPE_CAREFUL);
+    if (told && g == WRITE_FAST) /* not traced any more: who caches that wants all of the walk */
+        resolve(m, set, a, size, MMU_WRITE, at);
     return g;
 }
 
@@ -346,9 +350,11 @@ void mmu_write_in_page(struct mmu *m, unsigned set, gla_t a, unsigned size, u64 
     }
     mmu_check_stored(m);
     store_part(at.host, size, value);
-    if (g == WRITE_LOCKED)
+    if (g == WRITE_LOCKED) {
+        if (mmu_may_cache(m, &at))
+            mmu_tlb_note_told(m, set, a, &at);
         directory_wrote(m->p, at.w.gpa, size, value, 0);
-    else if (mmu_may_cache(m, &at))
+    } else if (mmu_may_cache(m, &at))
         mmu_tlb_install(m, set, a, &at.w, at.host,
                         !mmu_walk_permits(m, &at.w, set, MMU_READ, &(u32){0}), true);
 }

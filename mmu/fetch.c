@@ -73,17 +73,3 @@ void mmu_fetch_abandon(struct mmu *m)
 {
     m->priv->n_owed = 0;
 }
-
-int mmu_translate_debug(struct mmu *m, gla_t a, gpa_t *gpa)
-{
-    struct walk w;
-    u32 error;
-
-    if ((m->lma && !mmu_is_canonical(m, a)) || !m->lines ||
-        (m->dir && (m->dir->order || m->dir->precise_mmu)))
-        return -EFAULT;
-    if (mmu_walk(m, a, &w, &error))
-        return -EFAULT;
-    *gpa = w.gpa;
-    return 0;
-}

@@ -15,6 +15,7 @@
 #define MMU_CHAINS 1024
 #define MMU_EXEC_SIZE 1024
 #define MMU_TABLE_HASH 256
+#define EVICTED_BITS 16384
 
 #define MMU_PEEKED_MAX 64
 
@@ -28,6 +29,8 @@ struct tlb_origin {
     u16 key_next, key_prev; /* and in the list of the key */
     u8 key;                 /* MMU_NO_KEY: in none */
     bool may_read, may_write;
+    bool
+        told; /* it may be written, but each write is told (the page is traced): no tag grants it */
     bool used;
     bool stays; /* an ordinary flush (mmu_flush_nonglobal, another CR3) leaves it */
     u8 listed;  /* bit 0, 1: in mmu_private.filled[set][0], [1] */
@@ -82,7 +85,8 @@ struct mmu_private {
     struct exec_entry exec[2][MMU_EXEC_SIZE];
     u64 exec_epoch[2]; /* by privilege: entries of an older one are gone */
     /* Pages (traced page tables: leaf slots), hashed, whose entry made room for another since the generation moved on. */
-    u64 exec_evicted[2][16];
+    u64 exec_evicted[2][EVICTED_BITS / 64];
+    bool any_evicted[2];
     bool exec_moved[2]; /* something that the generation stands for has changed */
     bool exec_local;    /* there is an entry of supervisor code that an ordinary flush drops */
     struct mmu_table *table[MMU_TABLE_HASH];
@@ -93,8 +97,6 @@ struct mmu_private {
     unsigned n_owed;
     struct mmu_owed peeked[MMU_PEEKED_MAX];
     unsigned n_peeked;
-    struct exec_entry owed_entry[2]; /* to be installed with them */
-    unsigned owed_set[2], owed_slot[2], n_owed_entries;
 };
 
 #define WALK_LEVELS 5
@@ -110,6 +112,17 @@ struct walk {
     unsigned n;
     struct mmu_owed step[WALK_LEVELS];    /* slots passed; bits: 0x20 if A is clear */
     struct mmu_table *table[WALK_LEVELS]; /* the pages of those slots, if they are traced */
+};
+
+/* Where one access within a page goes. */
+struct mmu_place {
+    struct walk w;
+    u8 *host;                   /* RAM */
+    const struct io_region *io; /* else a device, or neither: nothing there */
+    bool local;                 /* the vCPU's own APIC page */
+    bool watched;               /* RAM with read traces: nothing is cached, reads are reported */
+    bool
+        lined; /* RAM ordered by line: its lines are locked for this instruction, nothing is cached */
 };
 
 /* Walk for `a`. Reads of slots need read holds (missing: returns -EAGAIN, noted). 0: present at all levels; 1: not,
@@ -173,6 +186,10 @@ static inline unsigned mmu_tlb_slot(gla_t a)
 void mmu_tlb_drop_entry(struct mmu *m, unsigned set, unsigned i);
 void mmu_tlb_install(struct mmu *m, unsigned set, gla_t a, const struct walk *w, u8 *host,
                      bool read, bool write);
+/* The write that `at` describes was granted, and such writes to the page go on to be until the entry falls. */
+void mmu_tlb_note_told(struct mmu *m, unsigned set, gla_t a, const struct mmu_place *at);
+/* Is that known of a's page? Then *at is what resolving the write would come to; it owes no bits. */
+bool mmu_tlb_is_told(const struct mmu *m, unsigned set, gla_t a, struct mmu_place *at);
 /* Drop what came from this leaf slot. */
 void mmu_tlb_drop_slot(struct mmu *m, u64 slot);
 void mmu_tlb_flush(struct mmu *m);
@@ -183,17 +200,6 @@ _Noreturn void mmu_page_fault(struct mmu *m, gla_t a, u32 error);
 _Noreturn void mmu_miss(struct mmu *m);
 
 /* ---- access.c: one access within a page; rmw.c builds on it ---- */
-
-/* Where one access within a page goes. */
-struct mmu_place {
-    struct walk w;
-    u8 *host;                   /* RAM */
-    const struct io_region *io; /* else a device, or neither: nothing there */
-    bool local;                 /* the vCPU's own APIC page */
-    bool watched;               /* RAM with read traces: nothing is cached, reads are reported */
-    bool
-        lined; /* RAM ordered by line: its lines are locked for this instruction, nothing is cached */
-};
 
 static inline bool mmu_crosses_page(gla_t a, unsigned size)
 {

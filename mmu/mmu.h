@@ -120,11 +120,15 @@ static inline u64 mmu_generation(const struct mmu *m)
     return m->generation[m->index == MMU_USER];
 }
 
-/* Whatever was concluded from mappings of code is void. Owner, or on its behalf. */
+/* Whatever was concluded from mappings or contents of code is void; of user's or supervisor's code alone. Owner, or on its behalf. */
 static inline void mmu_forget_code(struct mmu *m)
 {
     m->generation[0]++;
     m->generation[1]++;
+}
+static inline void mmu_forget_code_of(struct mmu *m, bool user)
+{
+    m->generation[user]++;
 }
 
 u64 mmu_read_slow(struct mmu *m, gla_t a, unsigned size, const void *where);
@@ -208,7 +212,7 @@ void mmu_read_bytes(struct mmu *m, gla_t a, void *to, unsigned n, const void *wh
 void mmu_write_bytes(struct mmu *m, gla_t a, const void *from, unsigned n, const void *where);
 
 /* System accesses (descriptor tables, TSS, stacks of an inner level): supervisor whatever the CPL. After a change of
- * CPL inside an instruction use mmu_as() for stack accesses of the new level. */
+ * CPL inside an instruction use mmu_as_read() and its like for stack accesses of the new level. */
 u64 mmu_sys_read(struct mmu *m, gla_t a, unsigned size, const void *where);
 void mmu_sys_write(struct mmu *m, gla_t a, unsigned size, u64 value, const void *where);
 void mmu_sys_probe(struct mmu *m, gla_t a, unsigned size, enum mmu_access access,
@@ -264,9 +268,6 @@ void mmu_fetch_abandon(struct mmu *m);
 void mmu_drop(struct mmu *m, u64 gfn, unsigned what);
 /* The vCPU itself wrote to a page table that is traced for it. */
 void mmu_wrote(struct mmu *m, gpa_t gpa, unsigned size);
-
-/* Translate without any effect, for debuggers and instruction prefetch: 0 or -EFAULT. */
-int mmu_translate_debug(struct mmu *m, gla_t a, gpa_t *gpa);
 
 /* Tell the MMU of new control registers; drops what may not be kept. cr3 in the architectural form (PCID and bit 63
  * already removed by the caller). */

@@ -30,7 +30,7 @@ int io_space_add_ports(struct io_space *io, u16 first, u32 count, const char *na
 int io_space_add_mmio(struct io_space *io, u64 gpa, u64 size, const char *name,
                       const struct region_ops *ops, void *dev);
 
-/* Port access by a participant that holds the I/O space (mmu/io.c). Unclaimed ports read all ones. */
+/* Port access by a participant that holds the I/O space (mmu/physmem.c). Unclaimed ports read all ones. */
 u64 io_port_read(struct io_space *io, struct participant *by, u16 port, unsigned size);
 void io_port_write(struct io_space *io, struct participant *by, u16 port, unsigned size, u64 value);
 /* Would that write move the A20 gate? By a participant that holds the I/O space. */

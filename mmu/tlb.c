@@ -151,9 +151,34 @@ void mmu_tlb_install(struct mmu *m, unsigned set, gla_t a, const struct walk *w,
     mmu_tlb_note_size(m, a, w);
 }
 
+void mmu_tlb_note_told(struct mmu *m, unsigned set, gla_t a, const struct mmu_place *at)
+{
+    struct tlb_origin *o = &m->priv->origin[set * MMU_TLB_SIZE + mmu_tlb_slot(a)];
+    u64 gpa = m->sets[set][mmu_tlb_slot(a)].gpa;
+
+    if (!o->used || o->page != (a & MMU_PAGE_MASK) || gpa != (at->w.gpa & MMU_PAGE_MASK))
+        mmu_tlb_install(m, set, a, &at->w, at->host,
+                        !mmu_walk_permits(m, &at->w, set, MMU_READ, &(u32){0}), false);
+    o->told = true;
+}
+
+bool mmu_tlb_is_told(const struct mmu *m, unsigned set, gla_t a, struct mmu_place *at)
+{
+    unsigned i = mmu_tlb_slot(a);
+    const struct tlb_origin *o = &m->priv->origin[set * MMU_TLB_SIZE + i];
+    const struct tlb_entry *e = &m->sets[set][i];
+
+    if (!o->used || !o->told || o->page != (a & MMU_PAGE_MASK) || m->check ||
+        (mmu_key_denies(m, set, o->key) & MMU_WRITE))
+        return false;
+    *at = (struct mmu_place){
+        .w.gpa = e->gpa | (a & 0xfff), .w.slot = o->slot, .host = (u8 *)(a + e->addend)};
+    return true;
+}
+
 static unsigned page_hash(u64 page)
 {
-    return (unsigned)(page * 0x9e3779b97f4a7c15u >> 54);
+    return (unsigned)(page * 0x9e3779b97f4a7c15u >> 32) % EVICTED_BITS;
 }
 
 /* Pages are what INVLPG names; where page tables are traced, it is slots that are named. */
@@ -162,6 +187,7 @@ void mmu_exec_note_evicted(struct mmu *m, unsigned user, const struct exec_entry
     unsigned h = page_hash(mmu_is_precise(m) ? e->slot >> 3 : e->tag >> 12);
 
     m->priv->exec_evicted[user][h / 64] |= BIT(h % 64);
+    m->priv->any_evicted[user] = true;
 }
 
 static bool was_evicted(const struct mmu *m, unsigned user, u64 what)
@@ -174,7 +200,9 @@ static bool was_evicted(const struct mmu *m, unsigned user, u64 what)
 static void move_on(struct mmu *m, unsigned user)
 {
     m->generation[user]++;
-    memset(m->priv->exec_evicted[user], 0, sizeof(m->priv->exec_evicted[user]));
+    if (m->priv->any_evicted[user])
+        memset(m->priv->exec_evicted[user], 0, sizeof(m->priv->exec_evicted[user]));
+    m->priv->any_evicted[user] = false;
     m->priv->exec_moved[user] = false;
 }
 
@@ -345,13 +373,11 @@ void mmu_drop(struct mmu *m, u64 gfn, unsigned what)
             if (e->gpa >> 12 != gfn)
                 continue;
             e->wtag = NO_TAG(i);
-            pr->origin[k - 1].may_write = false;
+            pr->origin[k - 1].may_write = pr->origin[k - 1].told = false;
             if (what & DROP_READ)
                 mmu_tlb_drop_entry(m, set, i);
         }
     }
     if (what & DROP_MMU)
         mmu_table_lost(m, gfn);
-    if (what & DROP_CODE)
-        mmu_forget_code(m);
 }

@@ -119,10 +119,6 @@ bool journal_take_edge(struct journal_stream *s, u64 pos, struct journal_event *
 u64 journal_horizon(const struct journal_stream *s);
 /* Replay: nothing is left and pos has reached what the log is complete to. */
 bool journal_at_end(const struct journal_stream *s, u64 pos);
-static inline bool journal_is_replay(const struct journal *j)
-{
-    return j->mode == JOURNAL_REPLAY;
-}
 
 /* Replay: say that a value differs from the log's. Does not return in a program; tests may return. */
 void journal_diverge(struct journal_stream *s, u64 pos, const char *fmt, ...)

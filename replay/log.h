@@ -8,7 +8,7 @@
 
 #include "src/base/types.h"
 
-#define LOG_VERSION 2
+#define LOG_VERSION 3
 #define LOG_CHUNK_MAX 65536 /* bytes of events in one chunk, uncompressed */
 
 struct log_writer;

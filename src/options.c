@@ -10,27 +10,16 @@
 #include "src/options.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 
 #include "cpu/features.h"
+#include "src/base/msg.h"
 #include "src/host/host.h"
 #include "src/options_table.h"
 
 /* What the clock shows at the start of a run that is to be the same every time: 2024-01-01 UTC. */
 #define RTC_DETERMINISTIC 1704067200ull
 #define SEED_DETERMINISTIC 1
-
-__attribute__((format(printf, 3, 4))) static int wrong(char *err, size_t err_size, const char *fmt,
-                                                       ...)
-{
-    va_list args;
-
-    va_start(args, fmt);
-    vsnprintf(err, err_size, fmt, args);
-    va_end(args);
-    return -EINVAL;
-}
 
 static bool was_given(const struct options *o, unsigned id)
 {
@@ -91,10 +80,10 @@ static int unknown_option(const char *word, const char *name, size_t n, char *er
         }
     }
     if (close_to)
-        return wrong(err, err_size, "unknown option '%.*s'; did you mean -%s?",
-                     (int)(name - word + (i64)n), word, close_to);
-    return wrong(err, err_size, "unknown option '%.*s'; -help lists them",
-                 (int)(name - word + (i64)n), word);
+        return msg_wrong(err, err_size, "unknown option '%.*s'; did you mean -%s?",
+                         (int)(name - word + (i64)n), word, close_to);
+    return msg_wrong(err, err_size, "unknown option '%.*s'; -help lists them",
+                     (int)(name - word + (i64)n), word);
 }
 
 /* Reads the option at argv[*i] and moves *i to its last word. */
@@ -107,7 +96,8 @@ static int parse_word(struct options *o, int argc, char **argv, int *i, char *er
     int id;
 
     if (word[0] != '-' || !word[1])
-        return wrong(err, err_size, "'%s' is no option; a kernel is named with -kernel FILE", word);
+        return msg_wrong(err, err_size, "'%s' is no option; a kernel is named with -kernel FILE",
+                         word);
     name = word + (word[1] == '-' ? 2 : 1);
     n = strcspn(name, "=");
     id = find_row(name, n);
@@ -117,15 +107,15 @@ static int parse_word(struct options *o, int argc, char **argv, int *i, char *er
     if (name[n])
         value = name + n + 1;
     if (!row->value && value)
-        return wrong(err, err_size, "-%s takes no value; leave '=%s' out", row->name, value);
+        return msg_wrong(err, err_size, "-%s takes no value; leave '=%s' out", row->name, value);
     if (row->value && !value) {
         if (*i + 1 >= argc)
-            return wrong(err, err_size, "-%s needs a value: -%s %s", row->name, row->name,
-                         row->value);
+            return msg_wrong(err, err_size, "-%s needs a value: -%s %s", row->name, row->name,
+                             row->value);
         value = argv[++*i];
     }
     if (row->read(o, value, why, sizeof(why)))
-        return wrong(err, err_size, "-%s: %s", row->name, why);
+        return msg_wrong(err, err_size, "-%s: %s", row->name, why);
     o->given |= BIT(id);
     return 0;
 }
@@ -135,14 +125,14 @@ static int parse_word(struct options *o, int argc, char **argv, int *i, char *er
 static int check_replay(const struct options *o, char *err, size_t err_size)
 {
     if (o->record)
-        return wrong(err, err_size,
-                     "-record cannot be given with -replay; a replay leaves the log "
-                     "as it is");
+        return msg_wrong(err, err_size,
+                         "-record cannot be given with -replay; a replay leaves the log "
+                         "as it is");
     for (unsigned i = 0; i < OPT_COUNT; i++) {
         if (opt_table[i].in_log && was_given(o, i))
-            return wrong(err, err_size,
-                         "-%s cannot be given with -replay: the log carries it; leave it out",
-                         opt_table[i].name);
+            return msg_wrong(err, err_size,
+                             "-%s cannot be given with -replay: the log carries it; leave it out",
+                             opt_table[i].name);
     }
     return 0;
 }
@@ -150,40 +140,40 @@ static int check_replay(const struct options *o, char *err, size_t err_size)
 static int check_guest(const struct options *o, char *err, size_t err_size)
 {
     if (o->demo && o->kernel)
-        return wrong(err, err_size, "-demo and -kernel exclude each other; give one of them");
+        return msg_wrong(err, err_size, "-demo and -kernel exclude each other; give one of them");
     if (o->demo && o->initrd)
-        return wrong(err, err_size, "-initrd cannot be given with -demo; it goes with -kernel");
+        return msg_wrong(err, err_size, "-initrd cannot be given with -demo; it goes with -kernel");
     if (o->demo || o->kernel)
         return 0;
     if (o->initrd || o->append)
-        return wrong(err, err_size, "-%s needs a kernel; name it with -kernel FILE",
-                     o->initrd ? "initrd" : "append");
-    return wrong(err, err_size, "nothing to run; give -kernel FILE, -demo or -replay LOG");
+        return msg_wrong(err, err_size, "-%s needs a kernel; name it with -kernel FILE",
+                         o->initrd ? "initrd" : "append");
+    return msg_wrong(err, err_size, "nothing to run; give -kernel FILE, -demo or -replay LOG");
 }
 
 static int check_digests(const struct options *o, char *err, size_t err_size)
 {
     if (was_given(o, OPT_DIGEST_INTERVAL) && !o->record)
-        return wrong(err, err_size,
-                     "-digest-interval is for what a log holds; it goes with -record");
+        return msg_wrong(err, err_size,
+                         "-digest-interval is for what a log holds; it goes with -record");
     return 0;
 }
 
 static int check_clock(const struct options *o, char *err, size_t err_size)
 {
     if (o->sched == OPT_SCHED_PARALLEL && o->clock == OPT_CLOCK_ICOUNT)
-        return wrong(err, err_size,
-                     "-clock icount cannot be given with -sched parallel; it needs "
-                     "-sched serial");
+        return msg_wrong(err, err_size,
+                         "-clock icount cannot be given with -sched parallel; it needs "
+                         "-sched serial");
     return 0;
 }
 
 static int check_run_tokens(const struct options *o, char *err, size_t err_size)
 {
     if (was_given(o, OPT_RUN_TOKENS) && o->sched == OPT_SCHED_SERIAL)
-        return wrong(err, err_size,
-                     "-run-tokens says how many processors execute at a time; it needs "
-                     "-sched parallel");
+        return msg_wrong(err, err_size,
+                         "-run-tokens says how many processors execute at a time; it needs "
+                         "-sched parallel");
     return 0;
 }
 
@@ -208,12 +198,12 @@ static int check_semantics(struct options *o, char *err, size_t err_size)
         enum trace_kind kind = forced[i];
 
         if (o->semantics[kind] != TRACE_BRACKET)
-            return wrong(err, err_size,
-                         "-trace-semantics %s=%s cannot be had in %s; it must be "
-                         "%s=bracket there",
-                         options_kind_name(kind),
-                         options_semantics_name((enum trace_semantics)o->semantics[kind]), run,
-                         options_kind_name(kind));
+            return msg_wrong(err, err_size,
+                             "-trace-semantics %s=%s cannot be had in %s; it must be "
+                             "%s=bracket there",
+                             options_kind_name(kind),
+                             options_semantics_name((enum trace_semantics)o->semantics[kind]), run,
+                             options_kind_name(kind));
     }
     return 0;
 }
@@ -226,10 +216,10 @@ static int check_outputs(const struct options *o, char *err, size_t err_size)
     for (unsigned i = 0; i < ARRAY_SIZE(path); i++) {
         for (unsigned j = i + 1; j < ARRAY_SIZE(path); j++) {
             if (path[i] && path[j] && !strcmp(path[i], path[j]))
-                return wrong(err, err_size,
-                             "'%s' is named twice; every output needs a file of its "
-                             "own",
-                             path[i]);
+                return msg_wrong(err, err_size,
+                                 "'%s' is named twice; every output needs a file of its "
+                                 "own",
+                                 path[i]);
         }
     }
     return 0;
@@ -242,12 +232,12 @@ static int check_translator(const struct options *o, char *err, size_t err_size)
 
     for (unsigned i = 0; i < ARRAY_SIZE(shows) && o->engine != OPT_ENGINE_BT; i++) {
         if (was_given(o, shows[i]))
-            return wrong(err, err_size, "-%s shows translated code; it needs -engine bt",
-                         opt_table[shows[i]].name);
+            return msg_wrong(err, err_size, "-%s shows translated code; it needs -engine bt",
+                             opt_table[shows[i]].name);
     }
     if (o->d_file && !o->bt.log)
-        return wrong(err, err_size,
-                     "-D says where -d prints; say what with -d in_asm,uops,out_asm");
+        return msg_wrong(err, err_size,
+                         "-D says where -d prints; say what with -d in_asm,uops,out_asm");
     return 0;
 }
 

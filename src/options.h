@@ -66,8 +66,7 @@ struct options {
     /* How it runs. `sched` of a replay is what the command line says, else how it was recorded. */
     enum opt_sched sched, recorded_sched;
     u64 quantum, recorded_quantum; /* instructions a turn, of OPT_SCHED_SERIAL */
-    unsigned
-        run_tokens; /* vCPUs that execute at a time, no more and no fewer; 0: by host CPUs and contention */
+    unsigned run_tokens; /* vCPUs that execute at a time; 0: by host CPUs and contention */
     enum opt_engine engine;
     struct bt_options bt;
     unsigned bt_insns;   /* instructions of a block, at most; 0: no limit of its own */

@@ -9,11 +9,11 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 
 #include "cpu/block.h"
 #include "cpu/features.h"
+#include "src/base/msg.h"
 #include "src/host/host.h"
 
 static const char *const kind_names[TRACE_KINDS] = {
@@ -38,17 +38,6 @@ const char *options_semantics_name(enum trace_semantics semantics)
     return semantics_names[semantics];
 }
 
-__attribute__((format(printf, 3, 4))) static int wrong(char *err, size_t err_size, const char *fmt,
-                                                       ...)
-{
-    va_list args;
-
-    va_start(args, fmt);
-    vsnprintf(err, err_size, fmt, args);
-    va_end(args);
-    return -EINVAL;
-}
-
 bool opt_parse_number(const char *text, u64 max, u64 *to)
 {
     char *end;
@@ -69,7 +58,7 @@ int opt_set_string(char **to, const char *value, char *err, size_t err_size)
     char *copy = strdup(value);
 
     if (!copy)
-        return wrong(err, err_size, "no memory left");
+        return msg_wrong(err, err_size, "no memory left");
     free(*to);
     *to = copy;
     return 0;
@@ -91,7 +80,7 @@ static bool skip(const char **value, const char *prefix)
 static int read_file_name(char **to, const char *value, char *err, size_t err_size)
 {
     if (!value[0])
-        return wrong(err, err_size, "needs the name of a file");
+        return msg_wrong(err, err_size, "needs the name of a file");
     return opt_set_string(to, value, err, err_size);
 }
 
@@ -137,15 +126,15 @@ static int read_size(u64 *to, const char *value, const char *text, u64 min, u64 
     n = strtoull(text, &end, 10);
     shift = suffix_shift(*end);
     if (!isdigit((unsigned char)text[0]) || errno || shift < 0 || (*end && end[1]))
-        return wrong(err, err_size, "'%s' is no size; it is MiB or has a suffix: 512, 512M, 2G",
-                     value);
+        return msg_wrong(err, err_size, "'%s' is no size; it is MiB or has a suffix: 512, 512M, 2G",
+                         value);
     if (n > max >> shift || n << shift < min)
-        return wrong(err, err_size, "'%s' is out of range; it may be %s", value, range);
+        return msg_wrong(err, err_size, "'%s' is out of range; it may be %s", value, range);
     *to = align_up(n << shift, 4096);
     return 0;
 }
 
-int opt_read_ram(struct options *o, const char *value, char *err, size_t err_size)
+static int read_ram(struct options *o, const char *value, char *err, size_t err_size)
 {
     const char *text = value;
 
@@ -154,17 +143,27 @@ int opt_read_ram(struct options *o, const char *value, char *err, size_t err_siz
                      err_size);
 }
 
+/* A number from 1 to max: `text`, which is in `value`, counts what `of` says. */
+static int read_count(u64 *to, const char *text, u64 max, const char *value, const char *of,
+                      char *err, size_t err_size)
+{
+    if (opt_parse_number(text, max, to) && *to)
+        return 0;
+    return msg_wrong(err, err_size, "'%s' is no number of %s; it may be 1 to %" PRIu64, value, of,
+                     max);
+}
+
 int opt_read_smp(struct options *o, const char *value, char *err, size_t err_size)
 {
     const char *text = value;
     u64 n;
+    int error;
 
     skip(&text, "cpus=");
-    if (!opt_parse_number(text, OPTIONS_SMP_MAX, &n) || !n)
-        return wrong(err, err_size, "'%s' is no number of processors; it may be 1 to %d", value,
-                     OPTIONS_SMP_MAX);
-    o->smp = (unsigned)n;
-    return 0;
+    error = read_count(&n, text, OPTIONS_SMP_MAX, value, "processors", err, err_size);
+    if (!error)
+        o->smp = (unsigned)n;
+    return error;
 }
 
 int opt_read_cpu(struct options *o, const char *value, char *err, size_t err_size)
@@ -247,17 +246,17 @@ static int read_rtc(struct options *o, const char *value, char *err, size_t err_
         if (parse_date(text, &o->rtc_seconds))
             return 0;
     }
-    return wrong(err, err_size,
-                 "'%s' is no setting of the clock; it may be base=utc, base=2026-11-21 or "
-                 "base=2026-11-21T10:00:00, years 1970 to 2099",
-                 value);
+    return msg_wrong(err, err_size,
+                     "'%s' is no setting of the clock; it may be base=utc, base=2026-11-21 or "
+                     "base=2026-11-21T10:00:00, years 1970 to 2099",
+                     value);
 }
 
 static int read_seed(struct options *o, const char *value, char *err, size_t err_size)
 {
     if (!opt_parse_number(value, ~0ull, &o->seed) || !o->seed)
-        return wrong(err, err_size, "'%s' is no seed; it may be 1 to %" PRIu64, value,
-                     (u64)UINT64_MAX);
+        return msg_wrong(err, err_size, "'%s' is no seed; it may be 1 to %" PRIu64, value,
+                         (u64)UINT64_MAX);
     return 0;
 }
 
@@ -299,10 +298,10 @@ static int read_chardev(struct opt_chardev *c, const char *value, char *err, siz
     else if (!strcmp(value, "null") || !strcmp(value, "none"))
         c->kind = OPT_OUTPUT_NULL;
     else
-        return wrong(err, err_size,
-                     "'%s' is no place for output; it may be stdio, null or "
-                     "file:PATH",
-                     value);
+        return msg_wrong(err, err_size,
+                         "'%s' is no place for output; it may be stdio, null or "
+                         "file:PATH",
+                         value);
     return 0;
 }
 
@@ -337,13 +336,13 @@ int opt_read_sched(struct options *o, const char *value, char *err, size_t err_s
         return 0;
     }
     if (!skip(&text, "serial") || (*text && *text != ':'))
-        return wrong(err, err_size, "'%s' is unknown; it may be parallel, serial or serial:N",
-                     value);
+        return msg_wrong(err, err_size, "'%s' is unknown; it may be parallel, serial or serial:N",
+                         value);
     o->sched = OPT_SCHED_SERIAL;
     o->quantum = OPTIONS_QUANTUM_DEFAULT;
     if (*text && (!opt_parse_number(text + 1, OPTIONS_QUANTUM_MAX, &o->quantum) || !o->quantum))
-        return wrong(err, err_size, "'%s': N is the instructions of a turn, 1 to %d", value,
-                     OPTIONS_QUANTUM_MAX);
+        return msg_wrong(err, err_size, "'%s': N is the instructions of a turn, 1 to %d", value,
+                         OPTIONS_QUANTUM_MAX);
     return 0;
 }
 
@@ -354,19 +353,18 @@ int opt_read_clock(struct options *o, const char *value, char *err, size_t err_s
     else if (!strcmp(value, "icount"))
         o->clock = OPT_CLOCK_ICOUNT;
     else
-        return wrong(err, err_size, "'%s' is unknown; it may be host or icount", value);
+        return msg_wrong(err, err_size, "'%s' is unknown; it may be host or icount", value);
     return 0;
 }
 
 static int read_run_tokens(struct options *o, const char *value, char *err, size_t err_size)
 {
     u64 n;
+    int error = read_count(&n, value, PARTICIPANT_VCPUS_MAX, value, "processors", err, err_size);
 
-    if (!opt_parse_number(value, PARTICIPANT_VCPUS_MAX, &n) || !n)
-        return wrong(err, err_size, "'%s' is no number of processors; it may be 1 to %d", value,
-                     PARTICIPANT_VCPUS_MAX);
-    o->run_tokens = (unsigned)n;
-    return 0;
+    if (!error)
+        o->run_tokens = (unsigned)n;
+    return error;
 }
 
 static int read_engine(struct options *o, const char *value, char *err, size_t err_size)
@@ -378,7 +376,7 @@ static int read_engine(struct options *o, const char *value, char *err, size_t e
     else if (!strcmp(value, "step"))
         o->engine = OPT_ENGINE_STEP;
     else
-        return wrong(err, err_size, "'%s' is unknown; it may be bt, interp or step", value);
+        return msg_wrong(err, err_size, "'%s' is unknown; it may be bt, interp or step", value);
     return 0;
 }
 
@@ -398,12 +396,11 @@ static int read_tb_size(struct options *o, const char *value, char *err, size_t 
 static int read_bt_insns(struct options *o, const char *value, char *err, size_t err_size)
 {
     u64 n;
+    int error = read_count(&n, value, BLOCK_INSNS_MAX, value, "instructions", err, err_size);
 
-    if (!opt_parse_number(value, BLOCK_INSNS_MAX, &n) || !n)
-        return wrong(err, err_size, "'%s' is no number of instructions; it may be 1 to %d", value,
-                     BLOCK_INSNS_MAX);
-    o->bt_insns = (unsigned)n;
-    return 0;
+    if (!error)
+        o->bt_insns = (unsigned)n;
+    return error;
 }
 
 static int read_bt_threshold(struct options *o, const char *value, char *err, size_t err_size)
@@ -411,8 +408,9 @@ static int read_bt_threshold(struct options *o, const char *value, char *err, si
     u64 n;
 
     if (!opt_parse_number(value, OPTIONS_THRESHOLD_MAX, &n))
-        return wrong(err, err_size, "'%s' is no threshold; it may be 0 (translate at once) to %d",
-                     value, OPTIONS_THRESHOLD_MAX);
+        return msg_wrong(err, err_size,
+                         "'%s' is no threshold; it may be 0 (translate at once) to %d", value,
+                         OPTIONS_THRESHOLD_MAX);
     o->bt.threshold = (unsigned)n;
     return 0;
 }
@@ -446,9 +444,9 @@ static int read_d(struct options *o, const char *value, char *err, size_t err_si
                (strlen(items[i].name) != n || memcmp(items[i].name, text, n)))
             i++;
         if (i == ARRAY_SIZE(items))
-            return wrong(err, err_size,
-                         "'%.*s' is nothing to print; it may be in_asm, uops or out_asm", (int)n,
-                         text);
+            return msg_wrong(err, err_size,
+                             "'%.*s' is nothing to print; it may be in_asm, uops or out_asm",
+                             (int)n, text);
         o->bt.log |= items[i].bit;
         text += n;
         if (!*text)
@@ -499,17 +497,17 @@ static int read_semantics(struct options *o, const char *value, char *err, size_
     int kind, s;
 
     if (!sem)
-        return wrong(err, err_size, "'%s' is not KIND=SEMANTICS, as in code=post-sync", value);
+        return msg_wrong(err, err_size, "'%s' is not KIND=SEMANTICS, as in code=post-sync", value);
     kind = find_name(kind_names, TRACE_KINDS, value, (size_t)(sem - value));
     if (kind < 0)
-        return wrong(err, err_size,
-                     "'%.*s' is no kind; it may be code, mmu, desc, mmio, order, "
-                     "dirty, share or watch",
-                     (int)(sem - value), value);
+        return msg_wrong(err, err_size,
+                         "'%.*s' is no kind; it may be code, mmu, desc, mmio, order, "
+                         "dirty, share or watch",
+                         (int)(sem - value), value);
     sem++;
     s = find_name(semantics_names, ARRAY_SIZE(semantics_names), sem, strlen(sem));
     if (s < 0 || (s == TRACE_DEFERRED && kind != TRACE_MMU))
-        return wrong(
+        return msg_wrong(
             err, err_size, "'%s' is not for %s; it may be bracket, post-sync, post-async%s", sem,
             kind_names[kind], kind == TRACE_MMU ? ", pre-data or deferred" : " or pre-data");
     o->semantics[kind] = (u8)s;
@@ -520,18 +518,12 @@ static int read_semantics(struct options *o, const char *value, char *err, size_
 
 static int read_icount_limit(struct options *o, const char *value, char *err, size_t err_size)
 {
-    if (!opt_parse_number(value, INT64_MAX, &o->icount_limit) || !o->icount_limit)
-        return wrong(err, err_size, "'%s' is no number of instructions; it may be 1 to %" PRIi64,
-                     value, (i64)INT64_MAX);
-    return 0;
+    return read_count(&o->icount_limit, value, INT64_MAX, value, "instructions", err, err_size);
 }
 
 static int read_digest_interval(struct options *o, const char *value, char *err, size_t err_size)
 {
-    if (!opt_parse_number(value, INT64_MAX, &o->digest_interval) || !o->digest_interval)
-        return wrong(err, err_size, "'%s' is no number of instructions; it may be 1 to %" PRIi64,
-                     value, (i64)INT64_MAX);
-    return 0;
+    return read_count(&o->digest_interval, value, INT64_MAX, value, "instructions", err, err_size);
 }
 
 static int read_stats(struct options *o, const char *value, char *err, size_t err_size)
@@ -546,8 +538,8 @@ static int read_check(struct options *o, const char *value, char *err, size_t er
     u64 n;
 
     if (!opt_parse_number(value, 1000000, &n) || n == 1)
-        return wrong(err, err_size, "'%s' is no rate; it may be 0 (nothing fails) or 2 to 1000000",
-                     value);
+        return msg_wrong(err, err_size,
+                         "'%s' is no rate; it may be 0 (nothing fails) or 2 to 1000000", value);
     o->check = true;
     o->check_one_in = (u32)n;
     return 0;
@@ -581,7 +573,7 @@ const struct opt_row opt_table[OPT_COUNT] = {
     [OPT_KERNEL] = {"kernel", NULL, "FILE", true, "a bzImage or a Multiboot 1 kernel", read_kernel},
     [OPT_INITRD] = {"initrd", NULL, "FILE", true, "the RAM disk; Multiboot: modules, FILE [ARGUMENTS],...", read_initrd},
     [OPT_APPEND] = {"append", NULL, "TEXT", true, "the kernel's command line", read_append},
-    [OPT_M] = {"m", NULL, "SIZE", true, "memory in MiB or as 2G; 1M to 64G (512M)", opt_read_ram},
+    [OPT_M] = {"m", NULL, "SIZE", true, "memory in MiB or as 2G; 1M to 64G (512M)", read_ram},
     [OPT_SMP] = {"smp", NULL, "N", true, "processors, 1 to 64 (1)", opt_read_smp},
     [OPT_CPU] = {"cpu", NULL, "MODEL,...", true, "the model,+feature,-feature; see below (" CPU_MODEL_DEFAULT ")", read_cpu},
     [OPT_RTC] = {"rtc", NULL, "base=WHEN", true, "the clock at the start: utc, or a date and time", read_rtc},

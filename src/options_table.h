@@ -62,7 +62,6 @@ struct opt_row {
 extern const struct opt_row opt_table[OPT_COUNT];
 
 /* Readers that the log's header uses too; like opt_row.read. */
-int opt_read_ram(struct options *o, const char *value, char *err, size_t err_size);
 int opt_read_smp(struct options *o, const char *value, char *err, size_t err_size);
 int opt_read_cpu(struct options *o, const char *value, char *err, size_t err_size);
 int opt_read_sched(struct options *o, const char *value, char *err, size_t err_size);

@@ -60,6 +60,7 @@ static void print_translator(struct machine *m)
     line("bt_entered", sum.entered);
     line("bt_linked", sum.linked);
     line("bt_filled", sum.filled);
+    line("bt_stored", sum.stored);
     line("bt_interpreted", sum.interpreted);
     if (!m->o->stats || !m->host_end_ns)
         return; /* nobody counts, or it is being counted at this moment */

@@ -9,7 +9,7 @@
  * read, exclusive write; deriving needs the read hold, and losing it drops what was derived.
  *
  * A participant that lacks a right abandons its instruction and calls hold_acquire() at the boundary (trace/holds.c).
- * All state of an entry is under its lock (hashed: directory_lock()), which is taken before any participant's lock.
+ * All state of an entry is under its lock (hashed: directory_lock_of()), which is taken before any participant's lock.
  */
 #ifndef TRACE_DIRECTORY_H
 #define TRACE_DIRECTORY_H

@@ -10,7 +10,7 @@
 
 struct participant;
 
-/* Delivery modes, Intel SDM vol. 3 table 10-1 (ICR bits 10:8), and the lines that are not ICR modes. */
+/* Delivery modes, Intel SDM vol. 3 table 10-1 (ICR bits 10:8), and a line that is no ICR mode. */
 enum ipi_mode {
     IPI_FIXED = 0,
     IPI_LOWEST = 1,
@@ -19,9 +19,7 @@ enum ipi_mode {
     IPI_INIT = 5,
     IPI_SIPI = 6,
     IPI_EXTINT = 7,
-    IPI_INIT_DEASSERT = 8,
     IPI_EXTINT_LOW = 9, /* the 8259's INTR line went low */
-    IPI_RESET = 10,     /* the platform resets the CPU */
 };
 
 struct ipi {

@@ -11,6 +11,7 @@
  * §6.14 (64-bit interrupt frames).
  */
 #include "roms/kit/layout.h"
+#include "roms/kit/trap_frame.h"
 
 #define MB_MAGIC 0x1badb002
 #define MB_FLAGS 0x3                /* page-aligned modules, memory information */
@@ -136,55 +137,14 @@ trampoline_end:
 /* ---- interrupts and exceptions: one 16-byte entry per vector, then struct trap_frame ---- */
     .code64
     .text
-    .balign 16
-    .globl trap_entries
-trap_entries:
-    .set vector, 0
-    .rept 256
-    .balign 16
-    .if !(vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21)
-    pushq $0                        /* no error code of its own */
-    .endif
-    pushq $vector
-    jmp trap_common
-    .set vector, vector + 1
-    .endr
+    trap_entries trap_entries, trap_common
 
-    .balign 16
 trap_common:
-    push %rax
-    push %rcx
-    push %rdx
-    push %rbx
-    push %rbp
-    push %rsi
-    push %rdi
-    push %r8
-    push %r9
-    push %r10
-    push %r11
-    push %r12
-    push %r13
-    push %r14
-    push %r15
+    push_registers
     cld
     mov %rsp, %rdi
     call trap_dispatch
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %r11
-    pop %r10
-    pop %r9
-    pop %r8
-    pop %rdi
-    pop %rsi
-    pop %rbp
-    pop %rbx
-    pop %rdx
-    pop %rcx
-    pop %rax
+    pop_registers
     add $16, %rsp                   /* vector, error code */
     iretq
 

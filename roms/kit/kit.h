@@ -17,20 +17,13 @@
 #include <stdint.h>
 
 #include "roms/kit/layout.h"
+#include "roms/kit/trap_frame.h"
 
 #define PTE_P 0x001u
 #define PTE_W 0x002u
 #define PTE_A 0x020u
 #define PTE_D 0x040u
 #define PTE_G 0x100u
-
-/* What trap_common in entry.S leaves on the stack, lowest address first. */
-struct trap_frame {
-    uint64_t r15, r14, r13, r12, r11, r10, r9, r8;
-    uint64_t rdi, rsi, rbp, rbx, rdx, rcx, rax;
-    uint64_t vector, error;
-    uint64_t rip, cs, rflags, rsp, ss;
-};
 
 /* One per CPU, in the MADT's order with the boot CPU first; GS points at the CPU's own. */
 struct cpu {

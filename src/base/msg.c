@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -74,17 +75,6 @@ void msg_warn(const char *fmt, ...)
     va_end(args);
 }
 
-void msg_warn_once(atomic_bool *flag, const char *fmt, ...)
-{
-    va_list args;
-
-    if (atomic_exchange(flag, true))
-        return;
-    va_start(args, fmt);
-    print_line("x86sim: warning: ", fmt, args);
-    va_end(args);
-}
-
 void msg_info(const char *fmt, ...)
 {
     va_list args;
@@ -102,6 +92,16 @@ void msg_plain(const char *fmt, ...)
     va_start(args, fmt);
     print_line("", fmt, args);
     va_end(args);
+}
+
+int msg_wrong(char *err, size_t err_size, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(err, err_size, fmt, args);
+    va_end(args);
+    return -EINVAL;
 }
 
 void msg_set_quiet(bool quiet)

@@ -13,8 +13,8 @@
 #ifndef X86SIM_BASE_MSG_H
 #define X86SIM_BASE_MSG_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #define MSG_LINE_MAX 1024
 
@@ -24,14 +24,16 @@ void msg_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Something the user should know; the run goes on. Any thread. errno is kept. */
 void msg_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* Like msg_warn(), but only for the first caller that finds *flag false; sets it. Any thread. */
-void msg_warn_once(atomic_bool *flag, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
 /* Progress and results. Silent after msg_set_quiet(true). Any thread. errno is kept. */
 void msg_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* A line that somebody asked for and a program may read: as it is, without "x86sim: ". Any thread. */
 void msg_plain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Not to the user but to the caller, who knows where it belongs: what is wrong with something that was given, in err, cut to
+ * err_size. Returns -EINVAL, for readers of options and the like to return. Any thread. */
+int msg_wrong(char *err, size_t err_size, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Turns msg_info() off or on. */
 void msg_set_quiet(bool quiet);

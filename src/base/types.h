@@ -56,9 +56,6 @@ typedef u64 gpa_t;
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
-/* The structure of the given type whose member `member` is at ptr. */
-#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
-
 /* The low `bits` bits set; bits is 0 to 64. */
 static inline u64 mask64(unsigned bits)
 {

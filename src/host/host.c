@@ -69,24 +69,6 @@ int host_thread_start(pthread_t *t, const char *name, void *(*fn)(void *), void 
     return -err;
 }
 
-void host_thread_pin(unsigned n)
-{
-    cpu_set_t set, one;
-    unsigned left;
-
-    if (sched_getaffinity(getpid(), sizeof(set), &set) || !CPU_COUNT(&set))
-        return;
-    left = n % (unsigned)CPU_COUNT(&set);
-    for (unsigned c = 0; c < CPU_SETSIZE; c++) {
-        if (!CPU_ISSET(c, &set) || left--)
-            continue;
-        CPU_ZERO(&one);
-        CPU_SET(c, &one);
-        sched_setaffinity(0, sizeof(one), &one);
-        return;
-    }
-}
-
 i64 host_write_all(int fd, const void *from, size_t n)
 {
     const u8 *p = from;

@@ -24,8 +24,6 @@ const char *host_cpu_lacks(void);
 
 /* Start a thread with signals blocked. 0 or -errno. */
 int host_thread_start(pthread_t *t, const char *name, void *(*fn)(void *), void *arg);
-/* Pin the calling thread to the n-th of the process's CPUs (modulo). */
-void host_thread_pin(unsigned n);
 
 /* Write all n bytes / read up to n bytes. Bytes done or -errno. */
 i64 host_write_all(int fd, const void *from, size_t n);

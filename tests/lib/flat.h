@@ -17,7 +17,6 @@
 
 #define FLAT_BASE 0x10000000ull
 #define FLAT_CODE FLAT_BASE
-#define FLAT_CODE_SIZE 0x10000u
 #define FLAT_DATA (FLAT_BASE + 0x100000)
 #define FLAT_DATA_SIZE 0x4000u
 #define FLAT_STACK (FLAT_BASE + 0x200000) /* top; grows down over FLAT_STACK_SIZE */

@@ -6,7 +6,7 @@
  * behind, or are given the page that was missing and go on there, have their mapping exchanged, and use strings, x87, MMX
  * and SSE. It runs until its budget ends, so it needs no end of its own.
  *
- *   flow_gen.c      makes a program from a seed, and its bytes
+ *   flow_graph.c    makes a program from a seed, and its bytes; of items (flow_gen.c)
  *   flow_machine.c  a machine with page tables and handlers to run it in, on one engine
  *   flow.c          runs it on several, stops them at the same random positions, compares, shrinks what differs
  */
@@ -33,8 +33,7 @@ enum {
     FLOW_POINTER = 0x12000,
     FLOW_MISSING = 0x14000,
     FLOW_READ_ONLY = 0x15000,
-    FLOW_USER =
-        0x17000, /* at CPL 0 the only one of the user's: EFLAGS.AC says whether it may be accessed */
+    FLOW_USER = 0x17000,  /* at CPL 0 the only one of the user's, which EFLAGS.AC opens */
     FLOW_STACK = 0x19000, /* the middle */
     FLOW_VARS = 0x1c000,
     FLOW_END = 0x20000,

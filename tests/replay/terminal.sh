@@ -150,7 +150,7 @@ END
 # A replay leaves the terminal alone; ctrl-c ends it.
 terminal_replay() {
     # shellcheck disable=SC2086 # words
-    at_terminal long $ends end=spin --record "$work/long.log" -icount-limit 600000000 <<'END' || return
+    at_terminal long $ends end=spin --record "$work/long.log" -icount-limit 100000000 <<'END' || return
 expect ends: ready
 end 1
 END

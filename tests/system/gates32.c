@@ -1,106 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Gates and far transfers of protected mode: INT through 16- and 32-bit gates, CALL and JMP to code segments and through 16- and
- * 32-bit call gates with parameters, RET and IRET, from every level to every level; the inner stack's own checks (#TS, #SS).
- * What is expected comes from models of the pseudocode in Intel SDM vol. 2 (INT n, CALL, JMP, RET, IRET), vol. 3 §5.8, §6.12.
+ * 32-bit call gates with parameters, from every level to every level; the inner stack's own checks (#TS, #SS). The ways back
+ * are in returns32. What is expected comes from models of the pseudocode in Intel SDM vol. 2 (INT n, CALL, JMP), vol. 3 §5.8, §6.12.
  */
-#include "tests/system/kit/machine32.h"
+#include "tests/system/kit/transfer32.h"
 
-#define SEL_PLAIN(dpl) (0x30 + (dpl)*8)
-#define SEL_STACK(dpl) (0x50 + (dpl)*8)
-#define SEL_X 0x70
-#define SEL_Y 0x78
-#define SEL_GATE 0x80
-#define SEL_SMALL 0x88
-#define SEL_BEYOND 0x200
 #define V_GATE 0x60
-#define LOW 0x9000 /* where landing code lies, for 16-bit offsets too */
 
-CODE(
-    landed,
-    "mov %cs, %eax\n mov %ss, %ebx\n mov %esp, %ecx\n pushfl\n pop %edx\n int $0x30\n landed_end:");
-extern const uint8_t landed_end[];
 CODE(int_gate, "int $0x60\n int $0x30");
 CODE(far_call, "lcalll *(%edi)\n int $0x30");
 CODE(far_jump, "ljmpl *(%edi)\n int $0x30");
-CODE(far_call_16, "lcallw *(%edi)\n int $0x30");
-CODE(far_return, "lretl\n int $0x30");
-CODE(far_return_16, "lretw\n int $0x30");
-CODE(far_return_8, "lretl $8\n int $0x30");
-CODE(interrupt_return, "iretl\n int $0x30");
-CODE(interrupt_return_16, "iretw\n int $0x30");
 
-struct outcome {
-    unsigned vector, error;
-};
-static struct outcome fault(unsigned vector, unsigned error)
-{
-    return (struct outcome){vector, error};
-}
-static const struct outcome fine = {DONE, 0};
-
-struct seg {
-    uint16_t sel;
-    uint8_t access;
-};
-static bool is_code(struct seg s)
-{
-    return (s.access & 0x18) == 0x18;
-}
-static bool is_conforming(struct seg s)
-{
-    return s.access & 4;
-}
-static unsigned dpl(struct seg s)
-{
-    return s.access >> 5 & 3;
-}
-static unsigned err(unsigned sel)
-{
-    return sel & 0xfffc;
-}
-
-static void set_seg(struct seg s)
-{
-    if (s.sel >= SEL_X && s.sel < SEL_BEYOND)
-        sys_gdt[GDT_SLOT(s.sel)] = sys_segment(0, 0xfffff, s.access, 0xc);
-}
-
-static word level_stack(unsigned cpl)
-{
-    return cpl == 3 ? stack_top(sys_stack_user) : stack_top(sys_stack_test);
-}
-
+/* The stack that the TSS names for a level. */
 static word inner_stack(unsigned cpl)
 {
     return stack_top(cpl ? sys_stack_spare[cpl] : sys_stack_ring0);
 }
-
-static void at_level(struct context *c, unsigned cpl, const uint8_t *code)
-{
-    if (cpl == 0) {
-        sys_kernel(c, (uintptr_t)code);
-        return;
-    }
-    sys_user(c, (uintptr_t)code);
-    c->cs = SEL_PLAIN(cpl) | cpl;
-    c->ss = SEL_STACK(cpl) | cpl;
-    c->r[RSP] = level_stack(cpl);
-}
-
-static const struct seg targets[] = {
-    {0, 0},          {3, 0},
-    {SEL_BEYOND, 0}, {0x0c, 0}, /* in an LDT that is not there */
-    {SEL_X, 0x9b},   {SEL_X | 2, 0x9b},
-    {SEL_X, 0xbb},   {SEL_X, 0xdb},
-    {SEL_X, 0xfb},   {SEL_X, 0x9f},
-    {SEL_X, 0xbf},   {SEL_X, 0xdf},
-    {SEL_X, 0xff},   {SEL_X, 0x99},
-    {SEL_X, 0x1b},   {SEL_X, 0x7b},
-    {SEL_X, 0x1f},   {SEL_X, 0x93},
-    {SEL_X, 0x97},   {SEL_X, 0x82},
-    {SEL_X, 0x8c},   {SEL_X, 0x8e},
-};
 
 /* --- INT ----------------------------------------------------------------------------------------------- */
 
@@ -113,7 +29,7 @@ static struct outcome int_model(const struct gate_case *g, unsigned *cpl)
 {
     unsigned type = g->access & 31;
 
-    *cpl = is_conforming(g->cs) ? g->cpl : dpl(g->cs);
+    *cpl = is_conforming(g->cs.access) ? g->cpl : dpl_of(g->cs.access);
     if ((type & ~8u) != 6 && (type & ~8u) != 7)
         return fault(V_GP, V_GATE * 8 + 2);
     if ((g->access >> 5 & 3) < g->cpl)
@@ -122,7 +38,7 @@ static struct outcome int_model(const struct gate_case *g, unsigned *cpl)
         return fault(V_NP, V_GATE * 8 + 2);
     if (err(g->cs.sel) == 0)
         return fault(V_GP, 0);
-    if (!g->cs.access || !is_code(g->cs) || dpl(g->cs) > g->cpl)
+    if (!g->cs.access || !is_code(g->cs.access) || dpl_of(g->cs.access) > g->cpl)
         return fault(V_GP, err(g->cs.sel));
     if (!(g->cs.access & 0x80))
         return fault(V_NP, err(g->cs.sel));
@@ -141,7 +57,7 @@ static void try_int(const struct gate_case *g)
     at_level(&c, g->cpl, int_gate);
     c.flags |= FL_CF | FL_IF;
     sys_go(&c);
-    good = c.vector == want.vector && c.error == want.error;
+    good = came_out(&c, want);
     if (want.vector == DONE) {
         word base = cpl == g->cpl ? level_stack(cpl) : inner_stack(cpl);
         word ip = 0;
@@ -173,11 +89,8 @@ static void interrupt_gates(void)
         for (unsigned j = 0; j < 8; j++) {
             struct gate_case g = {j & 3, 0x60 | type | (j & 4 ? 0x80 : 0), {K_CODE, 0x9b}};
 
-            if (type == 5 && (j & 4))
-                continue; /* a task */
-            if (type == 5)
-                continue;
-            try_int(&g);
+            if (type != 5) /* a task */
+                try_int(&g);
         }
 }
 
@@ -201,9 +114,10 @@ static struct outcome code_model(const struct call_case *k)
 
     if (err(cs.sel) == 0)
         return fault(V_GP, 0);
-    if (!cs.access || !is_code(cs))
+    if (!cs.access || !is_code(cs.access))
         return fault(V_GP, err(cs.sel));
-    if (is_conforming(cs) ? dpl(cs) > k->cpl : k->rpl > k->cpl || dpl(cs) != k->cpl)
+    if (is_conforming(cs.access) ? dpl_of(cs.access) > k->cpl
+                                 : k->rpl > k->cpl || dpl_of(cs.access) != k->cpl)
         return fault(V_GP, err(cs.sel));
     if (!(cs.access & 0x80))
         return fault(V_NP, err(cs.sel));
@@ -221,14 +135,14 @@ static struct outcome call_gate_model(const struct call_case *k, unsigned *cpl)
         return fault(V_NP, SEL_GATE);
     if (err(cs.sel) == 0)
         return fault(V_GP, 0);
-    if (!cs.access || !is_code(cs) || dpl(cs) > k->cpl)
+    if (!cs.access || !is_code(cs.access) || dpl_of(cs.access) > k->cpl)
         return fault(V_GP, err(cs.sel));
-    if (!k->call && !is_conforming(cs) && dpl(cs) != k->cpl)
+    if (!k->call && !is_conforming(cs.access) && dpl_of(cs.access) != k->cpl)
         return fault(V_GP, err(cs.sel));
     if (!(cs.access & 0x80))
         return fault(V_NP, err(cs.sel));
-    if (k->call && !is_conforming(cs))
-        *cpl = dpl(cs);
+    if (k->call && !is_conforming(cs.access))
+        *cpl = dpl_of(cs.access);
     return fine;
 }
 
@@ -273,13 +187,13 @@ static void try_call(const struct call_case *k)
     at_level(&c, k->cpl, k->call ? far_call : far_jump);
     c.r[RDI] = (uintptr_t)&pointer;
     sys_go(&c);
-    good = c.vector == want.vector && c.error == want.error;
+    good = came_out(&c, want);
     if (want.vector == DONE) {
         good &= c.r[RAX] == ((k->cs.sel & ~3u) | cpl);
         good &= c.r[RBX] == (cpl ? SEL_STACK(cpl) | cpl : K_DATA) && call_frame(k, cpl, &c, size);
     }
     /* TCG: absent targets of a jump are bad ones; and CS has RPL 0 behind a gate to a conforming segment. */
-    if (k->by_gate && (k->call ? want.vector == DONE && is_conforming(k->cs) && cpl
+    if (k->by_gate && (k->call ? want.vector == DONE && is_conforming(k->cs.access) && cpl
                                : want.vector == V_NP && want.error != SEL_GATE))
         known = ON_TCG;
     check_but(known, "SDM vol. 2 JMP (#NP), CALL (RPL of CS)", good,
@@ -391,8 +305,7 @@ static void inner_stacks(void)
                 known = ON_TCG;
             sys_go(&c);
             check_but(known, "SDM vol. 2 INT n, CALL: #SS(selector)",
-                      c.vector == want.vector && c.error == want.error &&
-                          (want.vector == DONE || c.cs == (SEL_PLAIN(3) | 3)),
+                      came_out(&c, want) && (want.vector == DONE || c.cs == (SEL_PLAIN(3) | 3)),
                       "inner stack %u, how %u: vector %lu error %lx at CS %lx, expected %u %x", i,
                       how, c.vector, c.error, c.cs, want.vector, want.error);
         }
@@ -428,183 +341,11 @@ static void inner_stacks(void)
               c.ip);
 }
 
-/* --- RET and IRET -------------------------------------------------------------------------------------- */
-
-struct return_case {
-    const uint8_t *code;
-    unsigned cpl;
-    struct seg cs, ss;
-};
-
-static bool is_iret(const struct return_case *k)
-{
-    return k->code == interrupt_return || k->code == interrupt_return_16;
-}
-
-static struct outcome return_model(const struct return_case *k)
-{
-    struct seg cs = k->cs, ss = k->ss;
-    unsigned rpl = cs.sel & 3;
-
-    if (err(cs.sel) == 0)
-        return fault(V_GP, 0);
-    if (!cs.access || !is_code(cs) || rpl < k->cpl)
-        return fault(V_GP, err(cs.sel));
-    if (is_conforming(cs) ? dpl(cs) > rpl : dpl(cs) != rpl)
-        return fault(V_GP, err(cs.sel));
-    if (!(cs.access & 0x80))
-        return fault(V_NP, err(cs.sel));
-    if (rpl == k->cpl)
-        return fine;
-    if (err(ss.sel) == 0)
-        return fault(V_GP, 0);
-    if (!ss.access || (ss.sel & 3u) != rpl || (ss.access & 0x1a) != 0x12 || dpl(ss) != rpl)
-        return fault(V_GP, err(ss.sel));
-    if (!(ss.access & 0x80))
-        return fault(V_SS, err(ss.sel));
-    return fine;
-}
-
-static void try_return(const struct return_case *k)
-{
-    unsigned to = k->cs.sel & 3,
-             size = k->code == far_return_16 || k->code == interrupt_return_16 ? 2 : 4;
-    unsigned skip = k->code == far_return_8 ? 8 : 0, n = 0;
-    struct outcome want = return_model(k);
-    word frame[8], sp, outer_sp = level_stack(to) - 256, want_sp;
-    struct context c;
-    bool good;
-
-    set_seg(k->cs);
-    if (k->ss.sel >= SEL_Y && k->ss.access)
-        sys_gdt[GDT_SLOT(SEL_Y)] = sys_segment(0, 0xfffff, k->ss.access, 0xc);
-    frame[n++] = LOW;
-    frame[n++] = k->cs.sel;
-    if (is_iret(k))
-        frame[n++] = FL_FIXED | FL_CF;
-    for (unsigned i = 0; i < skip / 4; i++)
-        frame[n++] = 0x5555;
-    frame[n++] = outer_sp;
-    frame[n++] = k->ss.sel;
-    sp = level_stack(k->cpl) - 128;
-    for (unsigned i = 0; i < n; i++)
-        memcpy((void *)(uintptr_t)(sp + i * size), &frame[i], size);
-    at_level(&c, k->cpl, k->code);
-    c.r[RSP] = sp;
-    sys_go(&c);
-    good = c.vector == want.vector && c.error == want.error;
-    if (want.vector == DONE) {
-        /* 16-bit operands leave 16 bits of ESP, on a 32-bit stack zero-extended. */
-        want_sp =
-            to == k->cpl ? sp + size * (n - 2) : (size == 2 ? outer_sp & 0xffff : outer_sp) + skip;
-        good &= c.r[RAX] == k->cs.sel;
-        if (size == 4 || to == k->cpl)
-            good &= c.r[RCX] == want_sp;
-    } else {
-        good &= c.ip == (uintptr_t)k->code && (c.cs & 3) == k->cpl;
-    }
-    check_but(want.vector == V_SS ? ON_TCG : 0, "SDM vol. 2 RET, IRET (#SS)", good,
-              "%s %u at CPL %u to CS %x access %x, SS %x access %x: vector %lu error %lx (CS %lx "
-              "SS %lx ESP %lx), expected %u %x",
-              is_iret(k) ? "IRET" : "RET", size, k->cpl, k->cs.sel, k->cs.access, k->ss.sel,
-              k->ss.access, c.vector, c.error, c.r[RAX], c.r[RBX], c.r[RCX], want.vector,
-              want.error);
-}
-
-static void far_returns(void)
-{
-    static const uint8_t ss_access[] = {0x93, 0xb3, 0xd3, 0xf3, 0x91, 0xf1, 0x13,
-                                        0x73, 0x9b, 0xfb, 0x82, 0x97, 0};
-    static const uint8_t *const codes[] = {far_return, far_return_8, far_return_16,
-                                           interrupt_return, interrupt_return_16};
-    struct return_case k;
-
-    for (unsigned i = 0; i < sizeof targets / sizeof *targets; i++)
-        for (unsigned j = 0; j < 4 * 4 * 5; j++) {
-            unsigned rpl = j >> 2 & 3;
-
-            k = (struct return_case){
-                codes[j >> 4], j & 3, targets[i], {SEL_STACK(rpl) | rpl, 0x93 | rpl << 5}};
-            k.cs.sel = (k.cs.sel & ~3u) | rpl;
-            if (k.cs.sel >= 8 && k.cs.sel < 0x10)
-                continue;
-            if ((codes[j >> 4] == far_return_16 || codes[j >> 4] == interrupt_return_16) &&
-                rpl > k.cpl)
-                continue; /* a stack below 64 KiB */
-            try_return(&k);
-        }
-    for (unsigned to = 1; to < 4; to++)
-        for (unsigned from = 0; from < to; from++)
-            for (unsigned rpl = 0; rpl < 4; rpl++)
-                for (unsigned i = 0; i < sizeof ss_access; i++)
-                    for (unsigned j = 0; j < 5; j++) {
-                        if (j == 2 || j == 4)
-                            continue;
-                        k = (struct return_case){codes[j],
-                                                 from,
-                                                 {SEL_PLAIN(to) | to, 0x9b | to << 5},
-                                                 {SEL_Y | rpl, ss_access[i]}};
-                        if (!ss_access[i])
-                            k.ss.sel = from & 1 ? rpl : SEL_BEYOND | rpl;
-                        try_return(&k);
-                    }
-}
-
-/* Which flags IRET changes, by level and IOPL (SDM vol. 2 IRET, POPF). */
-CODE(
-    iret_flags,
-    "pushl %ebx\n pushl %ecx\n pushl %edx\n iretl\n iret_flags_end: pushfl\n pop %eax\n int $0x30");
-extern const uint8_t iret_flags_end[];
-CODE(pop_flags, "pushl %ebx\n popfl\n pushfl\n pop %eax\n int $0x30");
-CODE(pop_flags_16, "pushw %bx\n popfw\n pushfl\n pop %eax\n int $0x30");
-
-static void flags(void)
-{
-    static const uint8_t *const codes[] = {iret_flags, pop_flags, pop_flags_16};
-    const uint32_t plain = 0x8d5 | FL_DF | FL_NT;
-    struct context c;
-
-    for (unsigned code = 0; code < 3; code++)
-        for (unsigned cpl = 0; cpl < 4; cpl++)
-            for (unsigned iopl = 0; iopl < 4; iopl++)
-                for (unsigned bit = 0; bit < 22; bit++) {
-                    uint32_t set = 1u << bit, before = FL_FIXED | iopl << 12, may = plain, expect;
-
-                    if (set == FL_TF || set == FL_VM || set == FL_RF)
-                        continue;
-                    if (code < 2)
-                        may |= FL_AC | FL_ID;
-                    if (cpl == 0)
-                        may |= FL_IOPL3;
-                    if (cpl == 0 && code == 0)
-                        may |= FL_VIF | FL_VIP;
-                    if (cpl <= iopl)
-                        may |= FL_IF;
-                    /* POPF clears VIF and VIP (32-bit, CPL 0 or not above IOPL); they were clear. */
-                    expect = (before & ~may) | (set & may) | FL_FIXED;
-                    at_level(&c, cpl, codes[code]);
-                    c.flags = before;
-                    c.r[RBX] = set;
-                    c.r[RCX] = cpl ? SEL_PLAIN(cpl) | cpl : K_CODE;
-                    c.r[RDX] = (uintptr_t)iret_flags_end;
-                    sys_go(&c);
-                    check_but(set & (FL_VIF | FL_VIP) ? ON_TCG : 0,
-                              "SDM vol. 2 IRET (VIF and VIP at CPL 0)",
-                              c.vector == DONE && c.r[RAX] == expect,
-                              "%s at CPL %u IOPL %u, bit %u: vector %lu, flags %lx, expected %x",
-                              code ? "POPF" : "IRET", cpl, iopl, bit, c.vector, c.r[RAX], expect);
-                }
-}
-
 void system_main(void)
 {
     struct tss32 *t = main_tss();
 
-    memcpy((void *)(uintptr_t)LOW, landed, (size_t)(landed_end - landed));
-    for (unsigned d = 0; d < 4; d++) {
-        sys_gdt[GDT_SLOT(SEL_PLAIN(d))] = sys_segment(0, 0xfffff, 0x9b | d << 5, 0xc);
-        sys_gdt[GDT_SLOT(SEL_STACK(d))] = sys_segment(0, 0xfffff, 0x93 | d << 5, 0xc);
-    }
+    copy_landing();
     t->ss1 = SEL_STACK(1) | 1;
     t->esp1 = inner_stack(1);
     t->ss2 = SEL_STACK(2) | 2;
@@ -612,7 +353,5 @@ void system_main(void)
     interrupt_gates();
     far_transfers();
     inner_stacks();
-    far_returns();
-    flags();
     report("gates32");
 }

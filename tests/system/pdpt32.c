@@ -90,8 +90,8 @@ static void as_page_table(void)
             check(c.vector == DONE && c.r[RAX] == 0x600d, "GiB 1: vector %lu, %lx", c.vector,
                   c.r[RAX]);
         }
-        check_but(ON_TCG, "SDM vol. 3 4.8", (pdpt[1] & (PTE_A | PTE_D)) == 0, "the walk marks no pointer entry: %x",
-              (unsigned)pdpt[1]);
+        check_but(ON_TCG, "SDM vol. 3 4.8", (pdpt[1] & (PTE_A | PTE_D)) == 0,
+                  "the walk marks no pointer entry: %x", (unsigned)pdpt[1]);
         touch(&c, read_edi, ALIAS + 0x1000);
         check(c.vector == DONE && c.r[RAX] == (word)pds[1][0],
               "slot 1 as a page-table entry: vector %lu error %lx, %lx", c.vector, c.error,

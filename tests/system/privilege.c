@@ -7,22 +7,6 @@
  */
 #include "tests/system/kit/machine64.h"
 
-#define SEL_PLAIN(dpl) (K_FREE + (dpl)*8)
-#define SEL_STACK(dpl) (K_FREE + 0x20 + (dpl)*8)
-
-static void at_level(struct context *c, unsigned cpl, const uint8_t *code)
-{
-    if (cpl == 3) {
-        sys_user(c, (uintptr_t)code);
-        return;
-    }
-    sys_kernel(c, (uintptr_t)code);
-    if (cpl) {
-        c->cs = SEL_PLAIN(cpl) | cpl;
-        c->ss = SEL_STACK(cpl) | cpl;
-    }
-}
-
 /* Bytes of one instruction, run at a place of its own and followed by INT DONE. */
 static uint8_t scratch[64] __attribute__((aligned(64)));
 
@@ -84,15 +68,6 @@ static void privileged(void)
 
 /* --- IOPL, the bitmap, and what else has a switch --------------------------------------------------------- */
 
-static void set_bitmap(unsigned port, unsigned n, bool refused)
-{
-    for (unsigned i = port; i < port + n; i++)
-        if (refused)
-            sys_tss[0x68 + i / 8] |= 1u << (i % 8);
-        else
-            sys_tss[0x68 + i / 8] &= ~(1u << (i % 8));
-}
-
 static void ports(void)
 {
     static const struct {
@@ -116,15 +91,15 @@ static void ports(void)
     for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++)
         for (unsigned cpl = 0; cpl < 4; cpl++)
             for (unsigned iopl = 0; iopl < 4; iopl++)
-                for (unsigned open = 0; open < 6;
-                     open++) { /* nothing, everything, everything but one of the port's */
+                /* Nothing, everything, everything but one of the port's. */
+                for (unsigned open = 0; open < 6; open++) {
                     bool allowed =
                         cpl <= iopl || open == 1 || (open >= 2 && open - 2 >= cases[i].size);
 
                     if (open == 1 || open >= 2)
-                        set_bitmap(0x80, 8, false);
+                        sys_set_bitmap(0x80, 8, false);
                     if (open >= 2)
-                        set_bitmap(0x80 + open - 2, 1, true);
+                        sys_set_bitmap(0x80 + open - 2, 1, true);
                     set_code(cases[i].bytes, cases[i].n);
                     at_level(&c, cpl, scratch);
                     c.flags |= iopl << 12;
@@ -132,7 +107,7 @@ static void ports(void)
                     c.r[RSI] = c.r[RDI] =
                         (uintptr_t)sys_stack_spare[3] + (cpl == 3 ? USER_ALIAS : 0);
                     sys_go(&c);
-                    set_bitmap(0x80, 8, true);
+                    sys_set_bitmap(0x80, 8, true);
                     check(c.vector == (word)(allowed ? DONE : V_GP) && c.error == 0,
                           "%s at CPL %u IOPL %u, bitmap %u: vector %lu error %lx, expected %u",
                           cases[i].name, cpl, iopl, open, c.vector, c.error, allowed);
@@ -144,7 +119,7 @@ static void ports(void)
 
         sys_gdt[GDT_SLOT(K_TSS)] = sys_segment((uint32_t)(uintptr_t)sys_tss, limit, 0x89, 0);
         __asm__ volatile("ltr %w0" : : "r"(K_TSS));
-        set_bitmap(0x80, 8, false);
+        sys_set_bitmap(0x80, 8, false);
         set_code((const uint8_t[]){0xec}, 1);
         at_level(&c, 3, scratch);
         c.r[RDX] = 0x80;
@@ -154,7 +129,7 @@ static void ports(void)
     }
     sys_gdt[GDT_SLOT(K_TSS)] = sys_segment((uint32_t)(uintptr_t)sys_tss, 0x2068, 0x89, 0);
     __asm__ volatile("ltr %w0" : : "r"(K_TSS));
-    set_bitmap(0x80, 8, true);
+    sys_set_bitmap(0x80, 8, true);
 }
 
 static void switches(void)
@@ -438,10 +413,6 @@ static void opcodes(void)
 
 void system_main(void)
 {
-    for (unsigned d = 1; d < 3; d++) {
-        sys_gdt[GDT_SLOT(SEL_PLAIN(d))] = sys_segment(0, 0xfffff, 0x9b | d << 5, 0xa);
-        sys_gdt[GDT_SLOT(SEL_STACK(d))] = sys_segment(0, 0xfffff, 0x93 | d << 5, 0xc);
-    }
     privileged();
     ports();
     switches();

@@ -6,11 +6,10 @@
  * vol. 3 §3.4, §5.3 to §5.6; vol. 2 MOV, LAR, LSL, VERR).
  */
 #include "tests/system/kit/machine32.h"
+#include "tests/system/kit/model.h"
 
-#define SEL_PLAIN(dpl) (0x30 + (dpl)*8)
-#define SEL_STACK(dpl) (0x50 + (dpl)*8)
-#define SEL_X 0x70
-#define SEL_LDT 0x78
+#define SEL_X K_FREE
+#define SEL_LDT (K_FREE + 8)
 #define SEL_BEYOND 0x200
 
 static uint64_t ldt[4];
@@ -32,36 +31,11 @@ CODE(do_lsl, "mov $0xabcd1234, %eax\n lsl %ecx, %eax\n pushfl\n pop %edx\n int $
 CODE(do_verr, "verr %cx\n pushfl\n pop %edx\n int $0x30");
 CODE(do_verw, "verw %cx\n pushfl\n pop %edx\n int $0x30");
 
-struct outcome {
-    unsigned vector, error;
-};
-static struct outcome fault(unsigned vector, unsigned error)
-{
-    return (struct outcome){vector, error};
-}
-static const struct outcome fine = {DONE, 0};
-
-static void at_level(struct context *c, unsigned cpl, const uint8_t *code)
-{
-    if (cpl == 0) {
-        sys_kernel(c, (uintptr_t)code);
-        return;
-    }
-    sys_user(c, (uintptr_t)code);
-    c->cs = SEL_PLAIN(cpl) | cpl;
-    c->ss = SEL_STACK(cpl) | cpl;
-}
-
 /* --- Loading ------------------------------------------------------------------------------------------- */
 
 struct load {
     unsigned cpl, sel, access; /* access 0: nothing is there */
 };
-
-static unsigned err(unsigned sel)
-{
-    return sel & 0xfffc;
-}
 
 static bool is_null(const struct load *l)
 {
@@ -126,7 +100,7 @@ static void try_load(const struct load *l, unsigned which)
     c.r[RCX] = l->sel;
     c.r[RDX] = c.ss;
     sys_go(&c);
-    good = c.vector == want.vector && c.error == want.error;
+    good = came_out(&c, want);
     if (want.vector == DONE) {
         good &= c.r[RAX] == l->sel;
         if (err(l->sel) == SEL_X) /* what is loaded is marked */
@@ -456,10 +430,6 @@ static void code_limit(void)
 
 void system_main(void)
 {
-    for (unsigned d = 0; d < 4; d++) {
-        sys_gdt[GDT_SLOT(SEL_PLAIN(d))] = sys_segment(0, 0xfffff, 0x9b | d << 5, 0xc);
-        sys_gdt[GDT_SLOT(SEL_STACK(d))] = sys_segment(0, 0xfffff, 0x93 | d << 5, 0xc);
-    }
     sys_gdt[GDT_SLOT(SEL_LDT)] = sys_segment((uintptr_t)ldt, sizeof ldt - 1, 0x82, 0);
     __asm__ volatile("lldt %w0" : : "r"(SEL_LDT));
     __asm__ volatile("fninit");

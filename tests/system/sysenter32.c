@@ -36,7 +36,7 @@ static void set_msrs(uint32_t cs)
 }
 
 /* At `cpl`, going to ip. */
-static void at_level(struct context *c, unsigned cpl, word ip)
+static void level(struct context *c, unsigned cpl, word ip)
 {
     sys_kernel(c, ip);
     if (cpl == 3) {
@@ -88,7 +88,7 @@ static void entering(void)
         for (unsigned rpl = 0; rpl < 4; rpl++)
             for (unsigned wide = 0; wide < 2; wide++) { /* bits 31:16 are not looked at */
                 set_msrs((PAIRS + rpl) | (wide ? 0xabcd0000 : 0));
-                at_level(&c, cpl, (uintptr_t)enter);
+                level(&c, cpl, (uintptr_t)enter);
                 sys_go(&c);
                 check_entered(names[cpl], &c, PAIRS, FL_FIXED);
             }
@@ -98,7 +98,7 @@ static void entering(void)
             if (!(set & 0x3f7fd7) || set == FL_TF || set == FL_VM)
                 continue;
             set_msrs(PAIRS);
-            at_level(&c, cpl, (uintptr_t)enter);
+            level(&c, cpl, (uintptr_t)enter);
             c.flags |= set;
             sys_go(&c);
             check_entered(names[cpl], &c, PAIRS, FL_FIXED | set);
@@ -106,7 +106,7 @@ static void entering(void)
         for (unsigned rpl = 0; rpl < 4; rpl++)
             for (unsigned wide = 0; wide < 2; wide++) {
                 set_msrs(rpl | (wide ? 0xabcd0000 : 0));
-                at_level(&c, cpl, (uintptr_t)enter);
+                level(&c, cpl, (uintptr_t)enter);
                 sys_go(&c);
                 check_but(rpl || wide ? ON_TCG : 0,
                           "SDM vol. 2 SYSENTER (IA32_SYSENTER_CS[15:2] = 0)",
@@ -115,7 +115,7 @@ static void entering(void)
                           c.vector);
             }
         set_msrs(PAIRS);
-        at_level(&c, cpl, (uintptr_t)enter);
+        level(&c, cpl, (uintptr_t)enter);
         c.flags |= FL_TF;
         sys_go(&c);
         check(c.vector == V_DB && c.ip == (uintptr_t)landed && (c.flags & FL_TF),
@@ -158,7 +158,7 @@ static void leaving(void)
                 word cs = null ? 0 : PAIRS;
 
                 set_msrs(cs | rpl);
-                at_level(&c, cpl, (uintptr_t)leave);
+                level(&c, cpl, (uintptr_t)leave);
                 c.flags |= FL_CF | FL_NT;
                 c.r[RDX] = (uintptr_t)landed;
                 c.r[RCX] = stack_top(sys_stack_user);
@@ -175,7 +175,7 @@ static void leaving(void)
                           c.r[RAX], c.r[RBX], c.r[RSP]);
             }
     set_msrs(PAIRS);
-    at_level(&c, 0, (uintptr_t)leave);
+    level(&c, 0, (uintptr_t)leave);
     c.flags |= FL_TF;
     c.r[RDX] = (uintptr_t)landed;
     c.r[RCX] = stack_top(sys_stack_user);

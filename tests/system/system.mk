@@ -10,9 +10,15 @@ SYSTEM_32 := $(filter %32,$(SYSTEM_NAMES))
 SYSTEM_64 := $(filter-out %32,$(SYSTEM_NAMES))
 SYSTEM_ELFS := $(SYSTEM_NAMES:%=$(BUILD)/tests/system/%.elf)
 
-SYSTEM_KIT64 := $(GUEST_KIT) $(call guest_objects,$(addprefix tests/system/kit/,report.c descriptors.c machine64.c core64.S))
+SYSTEM_KIT64 := $(GUEST_KIT) $(call guest_objects,$(addprefix tests/system/kit/,report.c descriptors.c trap.c machine64.c core64.S))
 SYSTEM_KIT32 := $(addprefix $(GUEST_OBJ)/i386/,$(addsuffix .o,roms/kit/console roms/kit/cmdline roms/kit/string \
-	$(addprefix tests/system/kit/,report descriptors machine32 core32)))
+	$(addprefix tests/system/kit/,report descriptors trap machine32 core32)))
+
+# What a few tests share beyond that.
+SYSTEM_APIC := $(call guest_objects,tests/system/kit/apic.c)
+SYSTEM_DEBUG := $(call guest_objects,tests/system/kit/debug.c)
+$(patsubst %,$(GUEST_OBJ)/tests/system/%.elf64,apic apic_registers apic_timer): $(SYSTEM_APIC)
+$(patsubst %,$(GUEST_OBJ)/tests/system/%.elf64,debug breakpoints): $(SYSTEM_DEBUG)
 
 # The compilers' 32-bit side: what is for x86-64 alone is left out.
 GUEST_CFLAGS32 := -m32 -march=i686 $(filter-out -mno-red-zone -mcmodel=small,$(GUEST_CFLAGS))
@@ -49,4 +55,4 @@ check-system-qemu: $(SYSTEM_ELFS)
 .PHONY: check-system-qemu
 
 -include $(SYSTEM_64:%=$(GUEST_OBJ)/tests/system/%.d) $(SYSTEM_32:%=$(GUEST_OBJ)/i386/tests/system/%.d)
--include $(SYSTEM_KIT64:.o=.d) $(SYSTEM_KIT32:.o=.d)
+-include $(patsubst %.o,%.d,$(SYSTEM_KIT64) $(SYSTEM_KIT32) $(SYSTEM_APIC) $(SYSTEM_DEBUG))

@@ -126,14 +126,6 @@ static void instructions(void)
         }
 }
 
-static void set_bitmap(unsigned port, bool refused)
-{
-    if (refused)
-        sys_tss[0x68 + port / 8] |= 1u << (port % 8);
-    else
-        sys_tss[0x68 + port / 8] &= ~(1u << (port % 8));
-}
-
 /* The bitmap alone counts, whatever IOPL is. */
 static void ports(void)
 {
@@ -147,14 +139,13 @@ static void ports(void)
 
     for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++)
         for (unsigned iopl = 0; iopl < 4; iopl += 3)
-            for (unsigned shut = 0; shut < 6;
-                 shut++) { /* which of the ports from 80 is refused; 5: none */
+            /* Which of the ports from 80 is refused; 5: none. */
+            for (unsigned shut = 0; shut < 6; shut++) {
                 bool allowed = shut >= cases[i].size;
 
-                for (unsigned p = 0x80; p < 0x88; p++)
-                    set_bitmap(p, false);
+                sys_set_bitmap(0x80, 8, false);
                 if (shut < 5)
-                    set_bitmap(0x80 + shut, true);
+                    sys_set_bitmap(0x80 + shut, 1, true);
                 set_code(cases[i].bytes, cases[i].n);
                 v86(&c, iopl);
                 c.r[RDX] = 0x80;
@@ -165,8 +156,7 @@ static void ports(void)
                       "%s with IOPL %u, port %x refused: vector %lu error %lx at %lx",
                       cases[i].name, iopl, 0x80 + shut, c.vector, c.error, c.ip);
             }
-    for (unsigned p = 0x80; p < 0x88; p++)
-        set_bitmap(p, true);
+    sys_set_bitmap(0x80, 8, true);
 }
 
 /* --- In and out ------------------------------------------------------------------------------------------- */

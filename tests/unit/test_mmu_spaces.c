@@ -348,8 +348,8 @@ static void common_part_stays(void)
     const u64 high = ~(u64)0 << 47 | 0x1000, rights = P | W | U | A | D;
 
     begin(&modes[2]);
-    for (u64 r = 1; r <= ROOTS;
-         r++) { /* each its own low part, of one page; the last one its own high part too */
+    /* Each its own low part, of one page; the last one its own high part too. */
+    for (u64 r = 1; r <= ROOTS; r++) {
         put_traced(r << 12, (r + 3) << 12 | rights);
         put_traced((r << 12) + 256 * 8, (r == ROOTS ? 13 : 10) << 12 | rights);
         put_traced((r + 3) << 12, (r + 6) << 12 | rights);
@@ -404,6 +404,29 @@ static void accessed_bit_is_set(void)
     end();
 }
 
+/* PAE: a page-directory-pointer entry is read at each walk, so what came through it has to go with a write to it, also when the
+ * walk that brought it was the first through that entry. */
+static void first_walk_marks_its_pdpte(void)
+{
+    const gla_t second = 1u << 30; /* the second PDPTE's: there the PDPTEs are written */
+    u64 value = 3 << 12 | P;
+
+    begin(&modes[1]);
+    store_le64(mem.ram + 0x1000, 2 << 12 | P);
+    store_le64(mem.ram + 0x1008, 3 << 12 | P);
+    store_le64(mem.ram + 0x2000, 4 << 12 | P | W | A | D);
+    store_le64(mem.ram + 0x3000, 5 << 12 | P | W | A | D);
+    store_le64(mem.ram + 0x4000, FIRST_DATA << 12 | P | W | A | D);
+    store_le64(mem.ram + 0x5000, (FIRST_DATA + 1) << 12 | P | W | A | D);
+    store_le64(mem.ram + 0x5008, 1 << 12 | P | W | A | D);
+    use_root(1 << 12);
+    mmu_set_privilege(m, false, false);
+    CU_ASSERT_EQUAL(walks_for(0, FIRST_DATA), 1);
+    CU_ASSERT(tried(second + 0x1000, true, &value));
+    CU_ASSERT_EQUAL(walks_for(0, FIRST_DATA + 1), 1);
+    end();
+}
+
 static void two_levels(void)
 {
     spaces(&modes[0]);
@@ -419,5 +442,5 @@ static void four_levels(void)
     spaces(&modes[2]);
 }
 
-TEST_SUITE(mmu_spaces, TEST(common_part_stays), TEST(accessed_bit_is_set), TEST(two_levels),
-           TEST(pae), TEST(four_levels));
+TEST_SUITE(mmu_spaces, TEST(common_part_stays), TEST(accessed_bit_is_set),
+           TEST(first_walk_marks_its_pdpte), TEST(two_levels), TEST(pae), TEST(four_levels));

@@ -136,6 +136,7 @@ common:
 3:  mov $K_DATA, %eax
     mov %eax, %ss
     mov $trap_stack + 16384, %esp
+    pushl trap_ss
     push %edx
     push $trap_frame
     call sys_trap

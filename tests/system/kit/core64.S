@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Going to a register state and coming back, in long mode: sys_enter(state) and 256 stubs.
- * sys_state is struct machine_state in machine64.c.
+ * Going to a register state and coming back, in long mode: sys_enter(state) and 256 stubs. The state is a struct context
+ * (system.h), what C is told of a trap a struct trap_frame. Intel SDM vol. 3 §6.14.
  */
+#include "roms/kit/trap_frame.h"
+
     .text
     .globl sys_enter
 sys_enter:                              /* RDI: r[16], ip, flags, cs, ss */
@@ -35,37 +37,10 @@ sys_enter:                              /* RDI: r[16], ip, flags, cs, ss */
     mov 56(%rdi), %rdi
     iretq
 
-    .balign 16
-    .globl sys_stubs
-sys_stubs:
-    .set vector, 0
-    .rept 256
-    .balign 16
-    .if !(vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21)
-    pushq $0
-    .endif
-    pushq $vector
-    jmp common
-    .set vector, vector + 1
-    .endr
+    trap_entries sys_stubs, common
 
-    .balign 16
 common:
-    push %rax
-    push %rcx
-    push %rdx
-    push %rbx
-    push %rbp
-    push %rsi
-    push %rdi
-    push %r8
-    push %r9
-    push %r10
-    push %r11
-    push %r12
-    push %r13
-    push %r14
-    push %r15
+    push_registers
     pushfq
     pop %rsi
     mov %ss, %edx
@@ -77,21 +52,7 @@ common:
     mov %rbx, %rsp
     test %eax, %eax
     jz finish
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %r11
-    pop %r10
-    pop %r9
-    pop %r8
-    pop %rdi
-    pop %rsi
-    pop %rbp
-    pop %rbx
-    pop %rdx
-    pop %rcx
-    pop %rax
+    pop_registers
     add $16, %rsp
     iretq
     /* Out of whatever it was, back to who called sys_enter. */

@@ -12,9 +12,6 @@ uint8_t sys_stack_ring0[SYS_STACK_BYTES] __attribute__((aligned(4096)));
 uint8_t sys_stack_user[SYS_STACK_BYTES] __attribute__((aligned(4096)));
 uint8_t sys_stack_spare[4][SYS_STACK_BYTES] __attribute__((aligned(4096)));
 
-bool (*sys_hook)(struct context *c);
-bool sys_no_dr6;
-
 extern const uint8_t sys_stubs[256][16];
 
 word sys_stub(unsigned vector)
@@ -33,4 +30,13 @@ uint64_t sys_gate(uint16_t sel, word offset, uint8_t access, uint8_t count_or_is
 {
     return (offset & 0xffff) | (uint64_t)sel << 16 | (uint64_t)count_or_ist << 32 |
            (uint64_t)access << 40 | (uint64_t)(offset >> 16 & 0xffff) << 48;
+}
+
+void sys_set_bitmap(unsigned port, unsigned n, bool refused)
+{
+    for (unsigned i = port; i < port + n; i++)
+        if (refused)
+            sys_tss[0x68 + i / 8] |= 1u << (i % 8);
+        else
+            sys_tss[0x68 + i / 8] &= ~(1u << (i % 8));
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Setting up the 32-bit tests' world, and the trap's C side. Also the divisions of 64-bit numbers
+ * Setting up the 32-bit tests' world, and its frames of traps. Also the divisions of 64-bit numbers
  * that 32-bit compilers call for.
  */
 #include "tests/system/kit/machine32.h"
+
+#include "tests/system/kit/trap.h"
 
 struct frame32 {
     uint32_t gs, fs, es, ds;
@@ -15,10 +17,7 @@ struct frame32 {
 };
 
 extern uint32_t trap_ss, trap_sp;
-static struct context *current;
 
-void sys_enter(const struct context *c);
-int sys_trap(struct frame32 *f, word flags);
 void start32(uint32_t multiboot_info) __attribute__((noreturn));
 uint64_t __udivdi3(uint64_t a, uint64_t b);
 uint64_t __umoddi3(uint64_t a, uint64_t b);
@@ -52,10 +51,10 @@ uint64_t __umoddi3(uint64_t a, uint64_t b)
     return rest;
 }
 
-static void take(struct context *c, const struct frame32 *f)
+void sys_frame_take(struct context *c, const void *frame)
 {
-    word here = K_CODE; /* handlers run at CPL 0 */
-    bool v86 = f->eflags & FL_VM, outer = v86 || (f->cs & 3) != (here & 3);
+    const struct frame32 *f = frame;
+    bool v86 = f->eflags & FL_VM, outer = v86 || (f->cs & 3); /* handlers run at CPL 0 */
     const word r[8] = {f->eax, f->ecx, f->edx, f->ebx, 0, f->ebp, f->esi, f->edi};
 
     for (unsigned i = 0; i < 8; i++)
@@ -73,44 +72,17 @@ static void take(struct context *c, const struct frame32 *f)
     c->gs = v86 ? f->v_gs : f->gs;
     c->vector = f->vector;
     c->error = f->error;
-    c->cr2 = read_cr2();
-    c->dr6 = sys_no_dr6 ? 0 : read_dr6();
 }
 
-static void give(const struct context *c, struct frame32 *f)
+void sys_frame_give(const struct context *c, void *frame)
 {
+    struct frame32 *f = frame;
+
     f->eax = c->r[RAX], f->ecx = c->r[RCX], f->edx = c->r[RDX], f->ebx = c->r[RBX];
     f->ebp = c->r[RBP], f->esi = c->r[RSI], f->edi = c->r[RDI];
     f->eip = c->ip, f->cs = c->cs, f->eflags = c->flags;
     if (c->cs & 3)
         f->esp = c->r[RSP], f->ss = c->ss;
-}
-
-int sys_trap(struct frame32 *f, word flags)
-{
-    struct context now;
-
-    if (!current)
-        panic("trap %u, error %x, at %x:%x, cr2 %lx", f->vector, f->error, f->cs, f->eip,
-              read_cr2());
-    now = *current;
-    take(&now, f);
-    now.in_flags = flags;
-    now.in_ss = trap_ss;
-    now.in_cs = K_CODE;
-    if (sys_hook && sys_hook(&now)) {
-        give(&now, f);
-        return 1;
-    }
-    *current = now;
-    current = NULL;
-    return 0;
-}
-
-void sys_go(struct context *c)
-{
-    current = c;
-    sys_enter(c);
 }
 
 void sys_kernel(struct context *c, word ip)
@@ -131,6 +103,19 @@ void sys_user(struct context *c, word ip)
     c->r[RSP] = stack_top(sys_stack_user);
 }
 
+void at_level(struct context *c, unsigned cpl, const uint8_t *code)
+{
+    if (cpl == 0) {
+        sys_kernel(c, (uintptr_t)code);
+        return;
+    }
+    sys_user(c, (uintptr_t)code); /* data segments that no level loses */
+    c->cs = SEL_PLAIN(cpl) | cpl;
+    c->ss = SEL_STACK(cpl) | cpl;
+    if (cpl < 3)
+        c->r[RSP] = stack_top(sys_stack_test);
+}
+
 void sys_set_gate(unsigned vector, uint16_t sel, word offset, uint8_t access, uint8_t ist)
 {
     sys_idt[vector] = sys_gate(sel, offset, access, ist);
@@ -147,6 +132,10 @@ static void set_segments(void)
     sys_gdt[GDT_SLOT(U_CODE)] = sys_segment(0, 0xfffff, 0xfb, 0xc);
     sys_gdt[GDT_SLOT(U_DATA)] = sys_segment(0, 0xfffff, 0xf3, 0xc);
     sys_gdt[GDT_SLOT(K_TSS)] = sys_segment((uintptr_t)sys_tss, 0x2068, 0x89, 0);
+    for (unsigned d = 0; d < 4; d++) {
+        sys_gdt[GDT_SLOT(SEL_PLAIN(d))] = sys_segment(0, 0xfffff, 0x9b | d << 5, 0xc);
+        sys_gdt[GDT_SLOT(SEL_STACK(d))] = sys_segment(0, 0xfffff, 0x93 | d << 5, 0xc);
+    }
     tss->ss0 = K_DATA;
     tss->esp0 = stack_top(sys_stack_ring0);
     tss->io_map = 0x68;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The 32-bit tests' world: flat protected mode without paging, memory from 1 MiB on. Selectors here;
- * from K_FREE on the GDT is the test's own.
+ * from K_FREE on the GDT is the test's own, but for the levels' (system.h).
  */
 #ifndef TESTS_SYSTEM_KIT_MACHINE32_H
 #define TESTS_SYSTEM_KIT_MACHINE32_H

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Setting up the 64-bit tests' world on top of roms/kit: tables of descriptors and pages, the trap's C side.
+ * Setting up the 64-bit tests' world on top of roms/kit: tables of descriptors and pages; its frames of traps.
  */
 #include "tests/system/kit/machine64.h"
 
+#include "tests/system/kit/trap.h"
+
 uint64_t sys_pml4[512] __attribute__((aligned(4096)));
 static uint64_t user_pd[512] __attribute__((aligned(4096)));
-static struct context *current;
 
-void sys_enter(const struct context *c);
-int sys_trap(struct trap_frame *f, word flags, word ss);
-
-static void take(struct context *c, const struct trap_frame *f)
+void sys_frame_take(struct context *c, const void *frame)
 {
+    const struct trap_frame *f = frame;
     const word r[16] = {f->rax, f->rcx, f->rdx, f->rbx, f->rsp, f->rbp, f->rsi, f->rdi,
                         f->r8,  f->r9,  f->r10, f->r11, f->r12, f->r13, f->r14, f->r15};
 
@@ -23,13 +22,15 @@ static void take(struct context *c, const struct trap_frame *f)
     c->cs = f->cs;
     c->ss = f->ss;
     c->vector = f->vector;
+    /* Vectors without an error code have the stub's zero there. */
     c->error = f->error;
-    c->cr2 = read_cr2();
-    c->dr6 = sys_no_dr6 ? 0 : read_dr6();
+    c->frame = (uintptr_t)&f->rip;
 }
 
-static void give(const struct context *c, struct trap_frame *f)
+void sys_frame_give(const struct context *c, void *frame)
 {
+    struct trap_frame *f = frame;
+
     f->rax = c->r[RAX], f->rcx = c->r[RCX], f->rdx = c->r[RDX], f->rbx = c->r[RBX];
     f->rsp = c->r[RSP], f->rbp = c->r[RBP], f->rsi = c->r[RSI], f->rdi = c->r[RDI];
     f->r8 = c->r[R8], f->r9 = c->r[R9], f->r10 = c->r[R10], f->r11 = c->r[R11];
@@ -38,35 +39,6 @@ static void give(const struct context *c, struct trap_frame *f)
     f->rflags = c->flags;
     f->cs = c->cs;
     f->ss = c->ss;
-}
-
-int sys_trap(struct trap_frame *f, word flags, word ss)
-{
-    struct context now;
-
-    if (!current)
-        panic("trap %u, error %lx, at %lx, cr2 %lx", (unsigned)f->vector, f->error, f->rip,
-              read_cr2());
-    now = *current;
-    take(&now, f);
-    /* Vectors without an error code have the stub's zero there. */
-    now.frame = (uintptr_t)&f->rip;
-    now.in_flags = flags;
-    now.in_ss = ss;
-    __asm__ volatile("mov %%cs, %0" : "=r"(now.in_cs));
-    if (sys_hook && sys_hook(&now)) {
-        give(&now, f);
-        return 1;
-    }
-    *current = now;
-    current = NULL;
-    return 0;
-}
-
-void sys_go(struct context *c)
-{
-    current = c;
-    sys_enter(c);
 }
 
 void sys_kernel(struct context *c, word ip)
@@ -87,6 +59,19 @@ void sys_user(struct context *c, word ip)
     c->cs = U_CODE64;
     c->ss = U_DATA;
     c->r[RSP] = stack_top(sys_stack_user) + USER_ALIAS;
+}
+
+void at_level(struct context *c, unsigned cpl, const uint8_t *code)
+{
+    if (cpl == 3) {
+        sys_user(c, (uintptr_t)code);
+        return;
+    }
+    sys_kernel(c, (uintptr_t)code);
+    if (cpl) {
+        c->cs = SEL_PLAIN(cpl) | cpl;
+        c->ss = SEL_STACK(cpl) | cpl;
+    }
 }
 
 void sys_set_gate(unsigned vector, uint16_t sel, word offset, uint8_t access, uint8_t ist)
@@ -110,6 +95,10 @@ static void set_segments(void)
     sys_gdt[GDT_SLOT(U_CODE64)] = sys_segment(0, 0xfffff, 0xfb, 0xa);
     sys_gdt[GDT_SLOT(K_TSS)] = sys_segment((uint32_t)tss, 0x2068, 0x89, 0);
     sys_gdt[GDT_SLOT(K_TSS) + 1] = tss >> 32;
+    for (unsigned d = 0; d < 4; d++) {
+        sys_gdt[GDT_SLOT(SEL_PLAIN(d))] = sys_segment(0, 0xfffff, 0x9b | d << 5, 0xa);
+        sys_gdt[GDT_SLOT(SEL_STACK(d))] = sys_segment(0, 0xfffff, 0x93 | d << 5, 0xc);
+    }
     sys_tss[0x66] = 0x68;
     memset(sys_tss + 0x68, 0xff, 0x2001);
     tss_set_rsp0(stack_top(sys_stack_ring0));

@@ -18,7 +18,7 @@
 #define U_DATA 0x33
 #define U_CODE64 0x3b
 #define K_TSS 0x40  /* two slots */
-#define K_FREE 0x50 /* from here on the test's own */
+#define K_FREE 0x50 /* from here on the test's own, but for the levels' (system.h) */
 #define GDT_SLOT(sel) ((sel) >> 3)
 
 #define USER_ALIAS 0x4000000000ull

@@ -15,46 +15,45 @@ unsigned judge(void)
     return cmdline_is("judge", "tcg") ? ON_TCG : cmdline_is("judge", "kvm") ? ON_KVM : 0;
 }
 
+/* A case that failed: counted, and said if it is one of the first. */
+static void fail(unsigned who, const char *section, const char *format, va_list args)
+{
+    bool is_known = who & judge();
+
+    if (is_known ? known++ >= SHOWN_KNOWN : failed++ >= SHOWN)
+        return;
+    if (is_known)
+        print("QEMU-DIFFERS from %s: ", section);
+    else
+        print("FAIL: ");
+    print_args(format, args);
+    print("\n");
+}
+
 bool check(bool ok, const char *format, ...)
 {
     va_list args;
 
-    if (ok) {
-        passed++;
-        return true;
-    }
-    if (failed++ < SHOWN) {
-        print("FAIL: ");
+    passed += ok;
+    if (!ok) {
         va_start(args, format);
-        print_args(format, args);
+        fail(0, "", format, args);
         va_end(args);
-        print("\n");
     }
-    return false;
+    return ok;
 }
 
 bool check_but(unsigned who, const char *section, bool ok, const char *format, ...)
 {
     va_list args;
 
-    if (ok) {
-        passed++;
-        return true;
+    passed += ok;
+    if (!ok) {
+        va_start(args, format);
+        fail(who, section, format, args);
+        va_end(args);
     }
-    if (who & judge()) {
-        if (known++ >= SHOWN_KNOWN)
-            return false;
-        print("QEMU-DIFFERS from %s: ", section);
-    } else {
-        if (failed++ >= SHOWN)
-            return false;
-        print("FAIL: ");
-    }
-    va_start(args, format);
-    print_args(format, args);
-    va_end(args);
-    print("\n");
-    return false;
+    return ok;
 }
 
 void absent(const char *what)

@@ -119,7 +119,7 @@ void absent(const char *what);
 /* ON_TCG, ON_KVM, or 0 for x86sim. */
 unsigned judge(void);
 
-/* --- machine*.c ------------------------------------------------------------------------------------ */
+/* --- machine*.c, trap.c ---------------------------------------------------------------------------- */
 
 /* The test itself. */
 void system_main(void);
@@ -135,11 +135,19 @@ extern bool sys_no_dr6;
 void sys_kernel(struct context *c, word ip);
 /* Flat user segments, the user's stack. 64-bit: ip and stack in the user's alias of memory. */
 void sys_user(struct context *c, word ip);
+/* The same at any level, on the test stack but at 3. */
+void at_level(struct context *c, unsigned cpl, const uint8_t *code);
+/* Flat segments of each level, code and data: selectors without RPL. */
+#define SEL_PLAIN(dpl) (0x180 + (dpl)*8)
+#define SEL_STACK(dpl) (0x1a0 + (dpl)*8)
 
 /* GDT and IDT are plain arrays; tests write what they want to them. 64-bit gates take two slots. */
 extern uint64_t sys_gdt[64];
 extern uint64_t sys_idt[512];
 extern uint8_t sys_tss[0x3000]; /* the TSS, 0x68 bytes, and an I/O bitmap that refuses all */
+
+/* What that bitmap says of n ports. */
+void sys_set_bitmap(unsigned port, unsigned n, bool refused);
 
 #define SYS_STACK_BYTES 8192
 extern uint8_t sys_stack_test[SYS_STACK_BYTES];  /* of code at CPL 0 */
