@@ -316,6 +316,8 @@ static const struct {
     FIELD("cc", cc, 4),
     FIELD("budget", p.budget.word, 8),
     FIELD("saved", t.saved, sizeof(((struct vcpu *)0)->t.saved)),
+    FIELD("aside", t.aside, sizeof(((struct vcpu *)0)->t.aside)),
+    FIELD("held", t.held, sizeof(((struct vcpu *)0)->t.held)),
     FIELD("target", t.target, 8),
     FIELD("xmm_live", t.xmm_live, 1),
     FIELD("jump_tag", t.jump_tag, 4),

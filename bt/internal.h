@@ -6,6 +6,7 @@
  *   low.c         what the lowering knows of each micro-op: family, form, size (a table, from the families' lists)
  *   flags.c       which flags of a block are wanted by whom, and how they are had back when a block is left
  *   sites.c       what accesses of superblocks remember of the soft TLB
+ *   lend.c        which host registers a superblock that loops uses for something else
  *   mem.c         guest addresses and the inline look-up in the soft TLB
  *   lower_*.c     micro-ops to host instructions
  *   translate.c   a block: its entry, its micro-ops in order, its exits, what lies out of line
@@ -200,6 +201,9 @@ struct bt_recorder {
     struct block *head; /* NULL: nothing is recorded */
     struct block *blocks[BT_TRACE_BLOCKS];
     unsigned n, n_uops, waited;
+    unsigned repeats;       /* how often the last block led to itself */
+    unsigned visits, again; /* of a head that may lead to itself: how often it was met, and did */
+    bool at_head;
 };
 
 #define BT_FORWARD_MAX 1024
@@ -219,6 +223,9 @@ struct bt_window {
     u8 base, index, shift, n;
     bool write, used;
     bool stays; /* the registers hold the same at the end of a loop */
+    bool
+        ranged; /* operands with an index that is small, besides: hi is behind the last that they can reach */
+    u8 reg; /* the host register that holds where its registers point, as a host address; H_AX: none does */
     u16 site;
     i32 lo, hi;
     u8 *jump, *back;
@@ -228,6 +235,15 @@ struct bt_site_owner {
     struct bt_block *bb, *head;
     u16 uop;
     u8 window;
+};
+
+/* A host register that a superblock uses otherwise while it runs (bt/lend.c). */
+#define BT_LENT_MAX 10
+struct bt_lent {
+    u8 host;
+    u8 owner;  /* the guest register whose home it is */
+    u8 guest;  /* the one that it holds instead, if `window` is 0 */
+    u8 window; /* + 1: the one whose place it holds */
 };
 
 struct trans {
@@ -245,14 +261,27 @@ struct trans {
     u16 after[BT_TRACE_BLOCKS]; /* instructions of the blocks behind it */
     unsigned n_seq, n_blocks, n_insns;
     bool is_trace, loops;
+    struct {
+        struct bt_lent lent[BT_LENT_MAX];
+        unsigned n;
+        i8 home[UREG_COUNT];
+        bool xmm, ymm; /* vector registers, and their upper halves, are loaded at the entry */
+    } lend;
+    /* From here on: what is made anew each time that the sequence is emitted. */
     u8 *code; /* the result */
     u32 code_size;
     u8 *loop_head;
+    const i8 *home;       /* where guest registers are at this place of the code: as bt_home */
+    u16 uses[UREG_COUNT]; /* how often each was looked for */
+    u32 pinned;           /* those that have to be in their home, as a mask */
+    u8 *slow;             /* gives back what is lent, and goes on to bt->slow; NULL: nothing is */
     struct bt_window windows[BT_WINDOWS_MAX];
     unsigned n_windows;
     bool has_windows;
     u8 window_of[BT_SEQ_MAX]; /* + 1; 0: none */
     i32 window_off[BT_SEQ_MAX];
+    u8 window_index
+        [BT_SEQ_MAX];    /* + 1: the guest register that is the small index; 0: there is none */
     u8 fate[BT_SEQ_MAX]; /* enum flag_fate of the flags that micro-op i writes */
     bool guard
         [BT_SEQ_MAX]; /* micro-op i is a branch whose target is compared with where the trace goes on */
@@ -384,8 +413,21 @@ static inline void bt_published(struct bt *bt)
     (void)atomic_load_explicit(&bt->published, memory_order_acquire);
 }
 
-/* The host register of a guest register, or -1: it lies in memory. */
+/* The host register of a guest register, or -1: it lies in memory. So it is wherever translated code is entered and left; within
+ * a translation ask bt_home_of(), and where no other register will do bt_pinned(). */
 extern const i8 bt_home[UREG_COUNT];
+static inline int bt_home_of(struct trans *t, unsigned g)
+{
+    t->uses[g]++;
+    return t->home[g];
+}
+static inline unsigned bt_pinned(struct trans *t, unsigned g)
+{
+    t->pinned |= BIT(g);
+    if (t->home[g] != bt_home[g])
+        t->e.full = true; /* the plan was another: no superblock */
+    return (unsigned)bt_home[g];
+}
 
 #define VCPU_AT(field)                                                                             \
     host_at(H_BP, (i32)offsetof(struct vcpu, field) - (i32)offsetof(struct vcpu, r))
@@ -543,6 +585,10 @@ unsigned bt_avx_bytes(const struct uop *u);
 bool bt_host_has_avx2(void);
 bool bt_host_has_sha(void);
 
+/* lower_gather.c */
+bool bt_gather_is_lowered(const struct uop *u);
+void bt_lower_gather(struct trans *t); /* the upper halves are loaded */
+
 /* lower_x87.c */
 bool bt_lower_x87(struct trans *t, const struct low *l);
 bool bt_x87_is_lowered(const struct uop *u);
@@ -614,8 +660,12 @@ void bt_emit_windows(struct trans *t);
 void bt_windows_plan(struct trans *t);
 /* At the head: the checks of windows that stay where they are as long as it loops, or of the others. */
 void bt_windows_check(struct trans *t, bool stay);
-/* The addend in RAX, if the present micro-op's operand has been checked there. */
-bool bt_in_window(struct trans *t, unsigned size, unsigned access);
+/* At the head: where its registers point into the register that holds it, if one does. Clobbers RCX, RDX. */
+void bt_window_hold(struct trans *t, const struct bt_window *w);
+/* If the present micro-op's operand has been checked there: the host register that holds where the window's registers point, for
+ * bt_held_operand(), or H_AX, with the addend; else H_NONE. */
+int bt_in_window(struct trans *t, unsigned size, unsigned access);
+struct host_mem bt_held_operand(struct trans *t, int held);
 /* Is its operand, in a window, all that micro-op i could be left for? */
 bool bt_window_is_all(const struct trans *t, unsigned i);
 /* vcpu->t.site[site] has used its credit. / Have the superblock made again where that took too little time; from the
@@ -623,6 +673,21 @@ bool bt_window_is_all(const struct trans *t, unsigned i);
 void bt_site_missed(struct vcpu *v, unsigned site);
 void bt_settle_missed(struct vcpu *v);
 
+/* lend.c */
+/* What the second emission of a loop shall do otherwise, by what the first one did. False: nothing. */
+bool bt_lend_plan(struct trans *t);
+/* That did not fit: without it. False: there was nothing. */
+bool bt_lend_nothing(struct trans *t);
+/* Windows are planned anew. */
+void bt_lend_windows(struct trans *t);
+/* At the entry, behind whatever may lead elsewhere: take what is lent. Where the superblock is left: give it back; touches
+ * neither flags nor RAX, RCX, RDX. */
+void bt_lend_begin(struct trans *t);
+void bt_lend_end(struct trans *t);
+/* Go to bt->slow for `point`, with everything given back. / Out of line: what that needs; and the ways back from there. */
+void bt_emit_slow(struct trans *t, u32 point);
+void bt_lend_slow(struct trans *t);
+void bt_lend_resume(struct trans *t, unsigned first);
 /* trace.c */
 /* Make the superblock at `head` once more, which has one. */
 void bt_remake(struct vcpu *v, struct bt_block *head);

@@ -7,7 +7,7 @@
  * saved with the lower ones; then the host's are cleared (VZEROUPPER), because C is SSE code. In code that never uses AVX they stay in
  * memory. SSE instructions between leave the host's upper halves as they leave the guest's, so both mix freely.
  *
- * Approximations and dot products are the interpreter's, which has them in software, and so are gathers.
+ * Approximations and dot products are the interpreter's, which has them in software. Gathers: bt/lower_gather.c.
  * Intel SDM vol. 2 §2.3.
  */
 #include <cpuid.h>
@@ -24,6 +24,7 @@ enum avx_shape {
     AVX_ST_G,   /* source, -, general destination */
     AVX_FROM_G, /* destination, first source, general source */
     AVX_FLAGS,  /* first source, -, second */
+    AVX_GATHER, /* destination, mask, -; the index is a vector register */
     AVX_NOTHING,
 };
 
@@ -216,6 +217,10 @@ void bt_low_init_avx(void)
     set_one(UOP_AVX_maskmovq_m, MEM_FULL, AVX_RVM);
     set_one(UOP_AVX_maskmovd_st_m, MEM_FULL, AVX_STORE);
     set_one(UOP_AVX_maskmovq_st_m, MEM_FULL, AVX_STORE);
+    set_one(UOP_AVX_gatherdd_m, MEM_4, AVX_GATHER);
+    set_one(UOP_AVX_gatherdq_m, MEM_8, AVX_GATHER);
+    set_one(UOP_AVX_gatherqd_m, MEM_4, AVX_GATHER);
+    set_one(UOP_AVX_gatherqq_m, MEM_8, AVX_GATHER);
     set_one(UOP_AVX_zeroupper, 0, AVX_NOTHING);
     bt_low[UOP_AVX_mova_m].aligned = bt_low[UOP_AVX_mova_st_m].aligned = true;
     for (unsigned i = 0; i < ARRAY_SIZE(software); i++)
@@ -238,6 +243,8 @@ bool bt_avx_writes_gpr(const struct low *l)
 /* VZEROUPPER of 32-bit code leaves registers that the host's clears. */
 bool bt_avx_is_lowered(const struct uop *u)
 {
+    if (bt_low[u->op].sse == AVX_GATHER)
+        return bt_gather_is_lowered(u);
     return u->op != UOP_AVX_zeroupper || u->aux == 16;
 }
 
@@ -257,6 +264,8 @@ static void need_ymm(struct trans *t)
     emit_patch(over, e->p);
     t->host_flags = 0;
     t->xmm = t->ymm = true;
+    if (t->lend.n)
+        t->e.full = true; /* what is lent cannot be given back in `load_ymm` */
 }
 
 static bool is_masked(unsigned op)
@@ -283,6 +292,8 @@ static unsigned operand_bytes(const struct uop *u, const struct low *l)
 
 unsigned bt_avx_bytes(const struct uop *u)
 {
+    if (bt_low[u->op].sse == AVX_GATHER)
+        return 0;
     return is_masked(u->op) ? 0 : operand_bytes(u, &bt_low[u->op]);
 }
 
@@ -304,25 +315,38 @@ static void with_memory(struct trans *t, const struct low *l, struct vex x)
 {
     const struct uop *u = t->u;
     bool store = bt_avx_stores(l);
-    unsigned size = operand_bytes(u, l), access = store ? MMU_WRITE : MMU_READ, to;
+    unsigned size = operand_bytes(u, l), access = store ? MMU_WRITE : MMU_READ;
     struct host_mem m = l->aligned ? bt_access_aligned(t, size, access)
                                    : bt_access(t, size, access, !is_masked(u->op));
 
     if (l->sse == AVX_TO_G) {
-        to = bt_home[u->dst] >= 0 ? (unsigned)bt_home[u->dst] : H_DX;
-        emit_vex_rm(&t->e, x, to, m);
-        if (bt_home[u->dst] < 0)
-            bt_define(t, u->dst, 8, (int)to);
+        int home = bt_home_of(t, u->dst);
+
+        emit_vex_rm(&t->e, x, home >= 0 ? (unsigned)home : H_DX, m);
+        if (home < 0)
+            bt_define(t, u->dst, 8, H_DX);
         return;
     }
     emit_vex_rm(&t->e, x, store ? u->src : u->dst, m);
+}
+
+static void to_general(struct trans *t, const struct low *l, struct vex x)
+{
+    const struct uop *u = t->u;
+    int home = bt_home_of(t, u->dst);
+    unsigned to = home >= 0 ? (unsigned)home : H_DX;
+
+    emit_vex_rr(&t->e, x, l->sse == AVX_TO_G ? to : u->src, l->sse == AVX_TO_G ? u->src : to);
+    if (l->size)
+        emit8(&t->e, (u8)u->imm);
+    if (home < 0)
+        bt_define(t, u->dst, 8, H_DX);
 }
 
 static void with_registers(struct trans *t, const struct low *l, struct vex x)
 {
     const struct uop *u = t->u;
     struct emitter *e = &t->e;
-    unsigned to;
 
     switch (l->sse) {
     case AVX_STORE: emit_vex_rr(e, x, u->src, u->dst); return;
@@ -331,11 +355,6 @@ static void with_registers(struct trans *t, const struct low *l, struct vex x)
         emit_vex_rr(e, x, l->op, u->src);
         return;
     case AVX_FROM_G: emit_vex_rr(e, x, u->dst, (unsigned)bt_use(t, u->src, H_CX)); return;
-    case AVX_TO_G:
-    case AVX_ST_G:
-        to = bt_home[u->dst] >= 0 ? (unsigned)bt_home[u->dst] : H_DX;
-        emit_vex_rr(e, x, l->sse == AVX_TO_G ? to : u->src, l->sse == AVX_TO_G ? u->src : to);
-        return;
     default: emit_vex_rr(e, x, u->dst, u->src); return;
     }
 }
@@ -352,14 +371,20 @@ bool bt_lower_avx(struct trans *t, const struct low *l)
         emit_vzeroupper(&t->e);
         return true;
     }
+    if (l->sse == AVX_GATHER) {
+        bt_lower_gather(t);
+        return true;
+    }
+    if (bt_avx_writes_gpr(l) && l->form == FORM_R) {
+        to_general(t, l, x);
+        return true;
+    }
     if (l->form == FORM_M)
         with_memory(t, l, x);
     else
         with_registers(t, l, x);
     if (l->size || l->sse == AVX_SHIFT)
         emit8(&t->e, (u8)u->imm);
-    if (bt_avx_writes_gpr(l) && l->form == FORM_R && bt_home[u->dst] < 0)
-        bt_define(t, u->dst, 8, H_DX);
     if (l->sse == AVX_FLAGS)
         bt_flags_after(t, SHAPE_HOST);
     return true;

@@ -175,7 +175,7 @@ static void lower_scan(struct trans *t, const struct low *l)
 static void lower_popcnt(struct trans *t, const struct low *l)
 {
     const struct uop *u = t->u;
-    int home = bt_home[u->dst];
+    int home = bt_home_of(t, u->dst);
     unsigned to = home >= 0 ? (unsigned)home : H_DX;
     u32 opcode = EMIT_F3 | EMIT_FIXED | 0x0fb8;
 
@@ -199,7 +199,7 @@ void bt_lower_bits(struct trans *t, const struct low *l)
 void bt_lower_crc32(struct trans *t, bool memory)
 {
     const struct uop *u = t->u;
-    int home = bt_home[u->dst];
+    int home = bt_home_of(t, u->dst);
     unsigned to = home >= 0 ? (unsigned)home : H_DX;
     u32 opcode = EMIT_F2 | 0x0f38f1;
     struct emitter *e = &t->e;

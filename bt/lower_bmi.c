@@ -134,9 +134,10 @@ static void lower_mulx(struct trans *t, const struct low *l)
 {
     const struct uop *u = t->u;
     unsigned src = source(t, l);
+    int dx = bt_use(t, R_DX, H_DX);
 
-    if (bt_home[R_DX] != H_DX)
-        emit_rr(&t->e, 8, 0x8b, H_DX, (unsigned)bt_use(t, R_DX, H_DX));
+    if (dx != H_DX)
+        emit_rr(&t->e, 8, 0x8b, H_DX, (unsigned)dx);
     emit_vex(&t->e, MAP_38, PP_F2, l->size, 0xf6, H_DX, H_AX, src);
     bt_define(t, u->aux, l->size, H_AX);
     bt_define(t, u->dst, l->size, H_DX);
@@ -145,7 +146,7 @@ static void lower_mulx(struct trans *t, const struct low *l)
 static void lower_bmi(struct trans *t, const struct low *l)
 {
     const struct uop *u = t->u;
-    int home = bt_home[u->dst];
+    int home = bt_home_of(t, u->dst);
     unsigned src, other, to = home >= 0 ? (unsigned)home : H_DX;
 
     if (l->op == BMI_MULX) {
@@ -174,7 +175,7 @@ static void lower_count(struct trans *t, const struct low *l)
 {
     static const u32 opcode[] = {[COUNT_TZCNT] = 0x0fbc, [COUNT_LZCNT] = 0x0fbd};
     const struct uop *u = t->u;
-    int home = bt_home[u->dst];
+    int home = bt_home_of(t, u->dst);
     unsigned src = source(t, l);
 
     emit_rr(&t->e, l->size, 0xf3u << 24 | opcode[l->op] | EMIT_FIXED,

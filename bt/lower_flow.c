@@ -21,19 +21,20 @@ struct host_mem bt_push_place(struct trans *t, unsigned size, bool fill)
     u32 point = bt_point(t, size, fill ? MMU_WRITE : 0);
 
     emit_rm(&t->e, size == 8 ? 8 : 4, 0x8d | EMIT_FIXED, H_CX,
-            host_at((enum host_reg)bt_home[R_SP], -(i32)size));
+            host_at((enum host_reg)bt_pinned(t, R_SP), -(i32)size));
     return bt_access_at(t, H_CX, size, MMU_WRITE, point);
 }
 
 void bt_set_sp(struct trans *t, unsigned size)
 {
-    emit_rr(&t->e, size == 8 ? 8 : 4, 0x8b, (unsigned)bt_home[R_SP], H_CX);
+    emit_rr(&t->e, size == 8 ? 8 : 4, 0x8b, bt_pinned(t, R_SP), H_CX);
 }
 
 static void add_sp(struct trans *t, unsigned size, i32 n)
 {
-    emit_rm(&t->e, size == 8 ? 8 : 4, 0x8d | EMIT_FIXED, (unsigned)bt_home[R_SP],
-            host_at((enum host_reg)bt_home[R_SP], n));
+    unsigned sp = bt_pinned(t, R_SP);
+
+    emit_rm(&t->e, size == 8 ? 8 : 4, 0x8d | EMIT_FIXED, sp, host_at((enum host_reg)sp, n));
 }
 
 static void store_constant(struct trans *t, unsigned size, u64 x, struct host_mem m)
@@ -82,14 +83,14 @@ static struct host_mem top(struct trans *t, unsigned reg, unsigned size, bool fi
 {
     u32 point = bt_point(t, size, fill ? MMU_READ : 0);
 
-    return bt_access_at(t, bt_home[reg], size, MMU_READ, point);
+    return bt_access_at(t, (int)bt_pinned(t, reg), size, MMU_READ, point);
 }
 
 static void lower_pop(struct trans *t, const struct low *l)
 {
     struct host_mem m = top(t, R_SP, l->size, true);
-    int home = bt_home[t->u->dst];
-    unsigned to = home >= 0 && home != bt_home[R_SP] ? (unsigned)home : H_DX;
+    int home = bt_home_of(t, t->u->dst);
+    unsigned to = home >= 0 && t->u->dst != R_SP ? (unsigned)home : H_DX;
 
     emit_rm(&t->e, l->size, 0x8b, to, m);
     add_sp(t, l->size, (i32)l->size);
@@ -102,8 +103,8 @@ static void lower_leave(struct trans *t, const struct low *l)
     struct host_mem m = top(t, R_BP, l->size, true);
 
     emit_rm(&t->e, l->size, 0x8b, H_DX, m);
-    emit_rm(&t->e, l->size == 8 ? 8 : 4, 0x8d | EMIT_FIXED, (unsigned)bt_home[R_SP],
-            host_at((enum host_reg)bt_home[R_BP], (i32)l->size));
+    emit_rm(&t->e, l->size == 8 ? 8 : 4, 0x8d | EMIT_FIXED, bt_pinned(t, R_SP),
+            host_at((enum host_reg)bt_pinned(t, R_BP), (i32)l->size));
     bt_define(t, R_BP, 8, H_DX);
 }
 
@@ -335,6 +336,7 @@ static void emit_one_elsewhere(struct trans *t, const struct low *l)
         emit_alu_mi(e, 4, 0, VCPU_AT(p.budget.left), after);
     if (l->kind == LOW_RET)
         add_sp(t, l->size, (i32)(l->size + t->u->imm));
+    bt_lend_end(t);
     jump_through(t, code);
 }
 

@@ -208,7 +208,7 @@ static void lower_alu(struct trans *t, const struct low *l)
     } else {
         /* XOR r, r: no need of the old value. */
         if (l->op == OP_XOR && l->form == FORM_RR && l->size >= 4 && u->src == u->dst &&
-            bt_home[u->dst] < 0 && bt_fate(t) == FLAGS_DEAD) {
+            bt_home_of(t, u->dst) < 0 && bt_fate(t) == FLAGS_DEAD) {
             emit_mov_mi(&t->e, 8, bt_slot(u->dst), 0);
             return;
         }
@@ -268,6 +268,7 @@ static void lower_mov(struct trans *t, const struct low *l)
     unsigned g = bt_gpr(u->dst, l->size);
     struct emitter *e = &t->e;
     struct host_mem m;
+    int home;
 
     if (bt_is_high(u->dst, l->size) && l->form != FORM_MR && l->form != FORM_MI) {
         mov_high(t, l);
@@ -276,10 +277,11 @@ static void lower_mov(struct trans *t, const struct low *l)
     switch ((enum low_form)l->form) {
     case FORM_RR: bt_define(t, u->dst, l->size, bt_use_operand(t, u->src, l->size, H_CX)); break;
     case FORM_RI:
-        if (bt_home[g] >= 0 && l->size >= 4) {
-            emit_mov_imm(e, (unsigned)bt_home[g], l->size == 4 ? (u32)u->imm : u->imm);
-        } else if (bt_home[g] >= 0) {
-            emit_xr(e, l->size, 0xc7, 0, (unsigned)bt_home[g]);
+        home = bt_home_of(t, g);
+        if (home >= 0 && l->size >= 4) {
+            emit_mov_imm(e, (unsigned)home, l->size == 4 ? (u32)u->imm : u->imm);
+        } else if (home >= 0) {
+            emit_xr(e, l->size, 0xc7, 0, (unsigned)home);
             emit_imm(e, l->size, u->imm);
         } else {
             emit_mov_imm(e, H_CX, l->size == 4 ? (u32)u->imm : u->imm);
@@ -288,8 +290,9 @@ static void lower_mov(struct trans *t, const struct low *l)
         break;
     case FORM_RM:
         m = bt_access(t, l->size, MMU_READ, true);
-        if (bt_home[g] >= 0) {
-            emit_rm(e, l->size, 0x8b, (unsigned)bt_home[g], m);
+        home = bt_home_of(t, g);
+        if (home >= 0) {
+            emit_rm(e, l->size, 0x8b, (unsigned)home, m);
         } else {
             emit_rm(e, l->size, 0x8b, H_DX, m);
             bt_define(t, u->dst, l->size, H_DX);
@@ -320,7 +323,7 @@ static u32 widen_opcode(const struct low *l)
 static void lower_movx(struct trans *t, const struct low *l)
 {
     const struct uop *u = t->u;
-    int home = bt_home[u->dst], to = home >= 0 ? home : H_DX;
+    int home = bt_home_of(t, u->dst), to = home >= 0 ? home : H_DX;
     struct emitter *e = &t->e;
 
     if (l->form == FORM_M) {
@@ -340,7 +343,8 @@ static void lower_movx(struct trans *t, const struct low *l)
 
 static void lower_set(struct trans *t, const struct low *l)
 {
-    unsigned cond, home = 0;
+    unsigned cond;
+    int home;
     struct emitter *e = &t->e;
 
     if (l->form == FORM_M) {
@@ -353,9 +357,9 @@ static void lower_set(struct trans *t, const struct low *l)
         return;
     }
     cond = bt_condition(t, l->op);
-    if (bt_home[t->u->dst >> 3] >= 0) {
-        home = (unsigned)bt_home[t->u->dst >> 3];
-        emit_xr(e, 1, (0x0f90 + cond) | EMIT_FIXED, 0, home);
+    home = bt_home_of(t, t->u->dst >> 3);
+    if (home >= 0) {
+        emit_xr(e, 1, (0x0f90 + cond) | EMIT_FIXED, 0, (unsigned)home);
     } else {
         emit_xr(e, 1, (0x0f90 + cond) | EMIT_FIXED, 0, H_CX);
         bt_define(t, t->u->dst, 1, H_CX);
@@ -407,7 +411,7 @@ static void lower_product(struct trans *t, const struct low *l, int src)
 {
     struct emitter *e = &t->e;
 
-    emit_rr(e, 8, 0x8b, H_AX, (unsigned)bt_home[R_AX]);
+    emit_rr(e, 8, 0x8b, H_AX, bt_pinned(t, R_AX));
     emit_xr(e, l->size, 0xf7, l->op == MUL_MUL ? 4 : 5, (unsigned)src);
     t->host_flags = 0;
     if (bt_fate(t) != FLAGS_DEAD)
@@ -415,13 +419,13 @@ static void lower_product(struct trans *t, const struct low *l, int src)
     bt_define(t, R_AX, l->size, H_AX);
     bt_define(t, R_DX, l->size, H_DX);
     if (bt_fate(t) != FLAGS_DEAD)
-        product_flags(t, (unsigned)bt_home[R_AX], l->size);
+        product_flags(t, bt_pinned(t, R_AX), l->size);
 }
 
 /* What cannot be divided for certain goes to the interpreter: a divisor of 0, a quotient that may not fit. */
 static void lower_quotient(struct trans *t, const struct low *l, int src, u32 point)
 {
-    unsigned ax = (unsigned)bt_home[R_AX], dx = (unsigned)bt_home[R_DX];
+    unsigned ax = bt_pinned(t, R_AX), dx = bt_pinned(t, R_DX);
     struct emitter *e = &t->e;
 
     if (l->op == MUL_DIV) {
@@ -473,7 +477,7 @@ static void lower_imul(struct trans *t, const struct low *l)
     struct emitter *e = &t->e;
     bool three = l->op == 1;
     struct host_mem m = {H_NONE, H_NONE, 0, 0};
-    int src = H_NONE, dst, home = bt_home[u->dst];
+    int src = H_NONE, dst, home = bt_home_of(t, u->dst);
 
     if (l->form == FORM_M)
         m = bt_access(t, l->size, MMU_READ, true);
@@ -545,13 +549,13 @@ static void lower_cmpxchg(struct trans *t, const struct low *l)
 
     emit_rm(e, 8, 0x8d | EMIT_FIXED, H_CX, m);
     src = bt_use_operand(t, u->src, l->size, H_DX);
-    emit_rr(e, 8, 0x8b, H_AX, (unsigned)bt_home[R_AX]);
+    emit_rr(e, 8, 0x8b, H_AX, bt_pinned(t, R_AX));
     if (l->form == FORM_L)
         emit8(e, 0xf0);
     emit_rm(e, l->size, 0x0fb1, (unsigned)src, host_at(H_CX, 0));
     /* AX keeps its upper half where nothing was loaded. */
     if (l->size == 4) {
-        emit_rr(e, 8, 0x0f45 | EMIT_FIXED, (unsigned)bt_home[R_AX], H_AX);
+        emit_rr(e, 8, 0x0f45 | EMIT_FIXED, bt_pinned(t, R_AX), H_AX);
     } else {
         bt_define(t, R_AX, l->size, H_AX);
     }
@@ -612,7 +616,7 @@ static void lower_lock(struct trans *t, const struct low *l)
 static void lower_lea(struct trans *t, const struct low *l)
 {
     const struct uop *u = t->u;
-    int home = bt_home[u->dst];
+    int home = bt_home_of(t, u->dst);
     unsigned size = l->size == 4 || u->asize == 4 ? 4 : 8;
 
     bt_offset(t, u, home >= 0 ? (unsigned)home : H_CX, size);
@@ -632,9 +636,9 @@ static void lower_bswap(struct trans *t, const struct low *l)
 
 static void lower_cwd(struct trans *t, const struct low *l)
 {
-    unsigned dx = (unsigned)bt_home[R_DX];
+    unsigned dx = bt_pinned(t, R_DX);
 
-    emit_rr(&t->e, l->size, 0x8b, dx, (unsigned)bt_home[R_AX]);
+    emit_rr(&t->e, l->size, 0x8b, dx, bt_pinned(t, R_AX));
     emit_xr(&t->e, l->size, 0xc1, 7, dx);
     emit8(&t->e, 8u * l->size - 1);
     t->host_flags = 0;

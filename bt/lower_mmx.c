@@ -94,7 +94,7 @@ static unsigned general_size(const struct trans *t, const struct low *l)
 
 static void to_general(struct trans *t, const struct low *l, unsigned size, unsigned g, bool store)
 {
-    int home = bt_home[g];
+    int home = bt_home_of(t, g);
     unsigned to = home >= 0 ? (unsigned)home : H_DX;
 
     if (store)

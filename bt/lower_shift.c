@@ -28,7 +28,7 @@ static u8 *load_count(struct trans *t, unsigned size, bool flags)
 {
     struct emitter *e = &t->e;
 
-    emit_rr(e, 4, 0x8b, H_CX, (unsigned)bt_home[R_CX]);
+    emit_rr(e, 4, 0x8b, H_CX, bt_pinned(t, R_CX));
     if (!flags)
         return NULL;
     emit_xr(e, 1, 0xf7, 0, H_CX);
@@ -136,7 +136,7 @@ static struct host_mem upper_half(unsigned g)
 /* A 32-bit result clears the upper half, whatever the count. */
 static void clear_upper(struct trans *t, unsigned g, int reg, unsigned size)
 {
-    if (size == 4 && bt_home[g] >= 0)
+    if (size == 4 && bt_home_of(t, g) >= 0)
         emit_rr(&t->e, 4, 0x8b, (unsigned)reg, (unsigned)reg);
     else if (size == 4)
         emit_mov_mi(&t->e, 4, upper_half(g), 0);

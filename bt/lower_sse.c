@@ -223,7 +223,7 @@ static struct host_mem operand(struct trans *t, const struct low *l, unsigned si
 static void lower_to_gpr(struct trans *t, const struct low *l, unsigned size, bool store_form)
 {
     const struct uop *u = t->u;
-    int home = bt_home[u->dst];
+    int home = bt_home_of(t, u->dst);
     unsigned to = home >= 0 ? (unsigned)home : H_DX;
 
     if (store_form)
@@ -239,17 +239,17 @@ static void lower_to_gpr(struct trans *t, const struct low *l, unsigned size, bo
 static void with_memory(struct trans *t, const struct low *l, struct host_mem m)
 {
     const struct uop *u = t->u;
-    int home = bt_home[u->dst & 15];
-    unsigned to = home >= 0 ? (unsigned)home : H_DX;
+    int home;
 
     switch (l->sse) {
     case SSE_STORE: emit_rm(&t->e, 4, l->host, u->src, m); break;
     case SSE_ST_G: emit_rm(&t->e, u->osize, l->host, u->src, m); break;
     case SSE_FROM_G: emit_rm(&t->e, gpr_size(t, l), l->host, u->dst, m); break;
     case SSE_TO_GM:
-        emit_rm(&t->e, u->osize, l->host, to, m);
+        home = bt_home_of(t, u->dst);
+        emit_rm(&t->e, u->osize, l->host, home >= 0 ? (unsigned)home : H_DX, m);
         if (home < 0)
-            bt_define(t, u->dst, 8, (int)to);
+            bt_define(t, u->dst, 8, H_DX);
         break;
     default: emit_rm(&t->e, 4, l->host, u->dst, m); break;
     }
@@ -290,8 +290,8 @@ static void lower_string_compare(struct trans *t, const struct low *l)
         m = host_at(H_CX, 0);
     }
     if (lengths) {
-        emit_rr(e, 8, 0x8b, H_AX, (unsigned)bt_home[R_AX]);
-        emit_rr(e, 8, 0x8b, H_DX, (unsigned)bt_home[R_DX]);
+        emit_rr(e, 8, 0x8b, H_AX, bt_pinned(t, R_AX));
+        emit_rr(e, 8, 0x8b, H_DX, bt_pinned(t, R_DX));
     }
     if (l->form == FORM_M)
         emit_rm(e, size, l->host, u->dst, m);

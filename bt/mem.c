@@ -25,8 +25,10 @@ const i8 bt_home[UREG_COUNT] = {
 
 int bt_use(struct trans *t, unsigned g, int tmp)
 {
-    if (bt_home[g] >= 0)
-        return bt_home[g];
+    int home = bt_home_of(t, g);
+
+    if (home >= 0)
+        return home;
     emit_rm(&t->e, 8, 0x8b, (unsigned)tmp, bt_slot(g));
     return tmp;
 }
@@ -34,11 +36,13 @@ int bt_use(struct trans *t, unsigned g, int tmp)
 int bt_use_operand(struct trans *t, unsigned n, unsigned size, int tmp)
 {
     unsigned g = bt_gpr(n, size);
+    int home;
 
     if (!bt_is_high(n, size))
         return bt_use(t, g, tmp);
-    if (bt_home[g] >= 0) {
-        emit_rr(&t->e, 4, 0x8b, (unsigned)tmp, (unsigned)bt_home[g]);
+    home = bt_home_of(t, g);
+    if (home >= 0) {
+        emit_rr(&t->e, 4, 0x8b, (unsigned)tmp, (unsigned)home);
         emit_xr(&t->e, 4, 0xc1, 5, (unsigned)tmp);
         emit8(&t->e, 8);
         t->host_flags = 0;
@@ -54,7 +58,7 @@ int bt_use_operand(struct trans *t, unsigned n, unsigned size, int tmp)
 void bt_define(struct trans *t, unsigned n, unsigned size, int from)
 {
     unsigned g = bt_gpr(n, size);
-    int home = bt_home[g];
+    int home = bt_home_of(t, g);
 
     CHECK(!bt_is_high(n, size));
     if (home < 0) {
@@ -269,8 +273,12 @@ bool bt_is_stack(const struct uop *u)
 struct host_mem bt_access_at(struct trans *t, int reg, unsigned size, unsigned access, u32 point)
 {
     if (bt_is_stack(t->u)) {
-        if (bt_in_window(t, size, access))
+        int held = bt_in_window(t, size, access);
+
+        if (held == H_AX)
             return (struct host_mem){(i8)reg, H_AX, 0, 0};
+        if (held != H_NONE)
+            return bt_held_operand(t, held);
         if (bt_deserves_site(t))
             return bt_access_at_site(t, reg, size, access, point);
     }
@@ -323,10 +331,13 @@ struct host_mem bt_access(struct trans *t, unsigned size, unsigned access, bool 
 {
     const struct uop *u = t->u;
     bool simple = is_flat(u) || (is_code64(t) && u->asize == 8);
+    int held = bt_in_window(t, size, access);
     u32 point;
 
-    if (bt_in_window(t, size, access))
+    if (held == H_AX)
         return window_operand(t);
+    if (held != H_NONE)
+        return bt_held_operand(t, held);
     /* What has the TLB filled knows of no segments but those of 64-bit code (bt/runtime.c). */
     point = bt_point(t, size, fill && simple ? access : 0);
     if (is_constant(u))

@@ -27,6 +27,8 @@ enum {
     TIME_LEAST = 400000, /* instructions: if it took fewer the site does not pay */
     REMADE_MAX = 6,
     WINDOW_BYTES = 512,
+    WINDOW_RANGED = 2560, /* the same of a table with a small index */
+    SMALL_MAX = 4095,
     WINDOW_DISP = 1 << 20
 };
 
@@ -137,25 +139,30 @@ void bt_emit_missed(struct trans *t)
         bt->points[bt->now.n_points] = bt->points[point];
         bt->points[bt->now.n_points].access = 0;
         bt->points[bt->now.n_points].site = (u16)(site + 1);
-        emit_mov_imm(e, H_AX, bt->now.n_points++);
-        emit_jmp(e, bt->slow);
+        bt_emit_slow(t, bt->now.n_points++);
     }
 }
 
 /* ---- Windows: which operands ------------------------------------------------------------------------------------------ */
 
-/* A register's value: what `root` held at the head, plus `off`; NO_ROOT: something else. */
+/* A register's value: what `root` held at the head, plus `off`; SMALL: from 0 to `off`; NO_ROOT: something else. */
 struct symbol {
     u8 root;
     i64 off;
 };
 #define NO_ROOT 0xff
+#define SMALL 0xfe
+
+static bool has_root(struct symbol x)
+{
+    return x.root != NO_ROOT && x.root != SMALL;
+}
 
 static void move_symbol(struct symbol *s, unsigned to, struct symbol x, i64 off)
 {
     s[to] = x;
     s[to].off += off;
-    if (s[to].off != (i32)s[to].off)
+    if (s[to].off != (i32)s[to].off || (x.root == SMALL && (off < 0 || s[to].off > SMALL_MAX)))
         s[to].root = NO_ROOT;
 }
 
@@ -177,14 +184,43 @@ static bool follow_stack(struct symbol *s, const struct uop *u, const struct low
     }
 }
 
+/* The most that u's destination can be; above SMALL_MAX: not known. An operation of 4 bytes clears the upper half. */
+static u64 most_of(const struct symbol *s, const struct uop *u, const struct low *l)
+{
+    unsigned bits = 8 * l->size;
+
+    if (l->size < 4)
+        return ~0ull;
+    switch ((enum low_kind)l->kind) {
+    case LOW_MOVX: return l->op == 0 && l->from == 1 ? 0xff : ~0ull;
+    case LOW_ALU:
+        if (l->op == OP_XOR && l->form == FORM_RR && u->src == u->dst)
+            return 0;
+        return l->op == OP_AND && l->form == FORM_RI ? u->imm : ~0ull;
+    case LOW_SHIFT:
+        return l->op == OP_SHR && l->form == FORM_RI ? mask64(bits) >> (u->imm & (bits - 1))
+                                                     : ~0ull;
+    case LOW_MOV:
+        if (l->form == FORM_RI)
+            return u->imm;
+        return l->form == FORM_RR && s[u->src].root == SMALL ? (u64)s[u->src].off : ~0ull;
+    default: return ~0ull;
+    }
+}
+
 /* What the registers are behind u. */
 static void follow(struct symbol *s, const struct uop *u)
 {
     const struct low *l = &bt_low[u->op];
     u32 gone = bt_defines(u);
+    u64 most = most_of(s, u, l);
 
     if (follow_stack(s, u, l))
         return;
+    if (most <= SMALL_MAX) {
+        s[u->dst] = (struct symbol){SMALL, (i64)most};
+        return;
+    }
     if (l->size == 8 && l->kind == LOW_MOV && l->form == FORM_RR) {
         move_symbol(s, u->dst, s[u->src], 0);
     } else if (l->size == 8 && l->kind == LOW_ALU && l->form == FORM_RI &&
@@ -208,7 +244,8 @@ struct place {
     struct symbol base, index;
     u8 shift;
     i64 off;
-    unsigned size;
+    unsigned size, range; /* `range`: the most that a small index adds */
+    u8 small;             /* + 1: the register that is one; 0: there is none */
     bool write;
 };
 
@@ -261,6 +298,7 @@ static bool place_of(const struct symbol *s, const struct uop *u, struct place *
 
     p->index = (struct symbol){UREG_ZERO, 0};
     p->shift = 0;
+    p->range = p->small = 0;
     if (bt_is_stack(u)) {
         bool down = l->kind == LOW_PUSH || l->kind == LOW_CALL;
 
@@ -270,12 +308,15 @@ static bool place_of(const struct symbol *s, const struct uop *u, struct place *
         p->off = p->base.off - (down ? 8 : 0);
         p->size = 8;
         p->write = down;
-        return p->base.root != NO_ROOT;
+        return has_root(p->base);
     }
     if (!is_simple(l) || u->seg != SEG_NONE || u->base == UREG_ZERO || u->disp != (i32)u->disp)
         return false;
     p->base = s[u->base];
-    if (u->index != UREG_ZERO) {
+    if (u->index != UREG_ZERO && s[u->index].root == SMALL) {
+        p->range = (unsigned)s[u->index].off << u->shift;
+        p->small = (u8)(u->index + 1);
+    } else if (u->index != UREG_ZERO) {
         p->index = s[u->index];
         p->shift = u->shift;
     }
@@ -285,12 +326,15 @@ static bool place_of(const struct symbol *s, const struct uop *u, struct place *
               : l->kind == LOW_SSE ? u->osize
                                    : l->size;
     p->write = writes_memory(l);
-    return p->size && p->base.root != NO_ROOT && p->index.root != NO_ROOT && p->off < WINDOW_DISP &&
+    return p->size && has_root(p->base) && has_root(p->index) && p->off < WINDOW_DISP &&
            p->off > -WINDOW_DISP;
 }
 
 static struct bt_window *window_for(struct trans *t, const struct place *p)
 {
+    i32 end = (i32)(p->off + p->size + p->range);
+    bool ranged = p->small;
+    i32 most = ranged ? WINDOW_RANGED : WINDOW_BYTES;
     struct bt_window *w;
 
     for (unsigned k = 0; k < t->n_windows; k++) {
@@ -298,22 +342,23 @@ static struct bt_window *window_for(struct trans *t, const struct place *p)
 
         w = &t->windows[k];
         lo = MIN(w->lo, (i32)p->off);
-        hi = MAX(w->hi, (i32)p->off + (i32)p->size);
+        hi = MAX(w->hi, end);
         if (w->base != p->base.root || w->index != p->index.root || w->shift != p->shift ||
-            hi - lo > WINDOW_BYTES)
+            w->ranged != ranged || hi - lo > most)
             continue;
         w->lo = lo;
         w->hi = hi;
         return w;
     }
-    if (t->n_windows == BT_WINDOWS_MAX)
+    if (t->n_windows == BT_WINDOWS_MAX || end - p->off > most)
         return NULL;
     w = &t->windows[t->n_windows++];
     *w = (struct bt_window){.base = p->base.root,
                             .index = p->index.root,
                             .shift = p->shift,
+                            .ranged = ranged,
                             .lo = (i32)p->off,
-                            .hi = (i32)p->off + (i32)p->size};
+                            .hi = end};
     return w;
 }
 
@@ -330,6 +375,7 @@ void bt_windows_plan(struct trans *t)
         t->window_of[i] = w ? (u8)(w - t->windows + 1) : 0;
         if (w) {
             t->window_off[i] = (i32)p.off;
+            t->window_index[i] = p.small;
             w->n++;
             w->write |= p.write;
         }
@@ -369,34 +415,53 @@ bool bt_window_is_all(const struct trans *t, unsigned i)
 
 /* ---- Windows: their use ----------------------------------------------------------------------------------------------- */
 
-/* Addend in RAX, if the present operand is in a window. */
-bool bt_in_window(struct trans *t, unsigned size, unsigned access)
+int bt_in_window(struct trans *t, unsigned size, unsigned access)
 {
     const struct bt_window *w;
     i32 off = t->window_off[t->i];
 
     if (!t->window_of[t->i] || t->out_of_line)
-        return false;
+        return H_NONE;
     w = &t->windows[t->window_of[t->i] - 1];
     if (!w->used)
-        return false;
+        return H_NONE;
     if (off < w->lo || off + (i32)size > w->hi || ((access & MMU_WRITE) && !w->write)) {
         t->e.full = true; /* the plan was another, and flags may rely on it: no superblock */
-        return false;
+        return H_NONE;
     }
-    emit_rm(&t->e, 8, 0x8b, H_AX, bt_site_at(w->site, SITE(addend)));
+    if (w->reg == H_AX)
+        emit_rm(&t->e, 8, 0x8b, H_AX, bt_site_at(w->site, SITE(addend)));
     t->host_flags = 0;
-    return true;
+    return w->reg;
 }
 
-/* The address of its first byte, as the registers are at the head, into `to`. Clobbers RCX. */
-static void emit_first(struct trans *t, const struct bt_window *w, unsigned to)
+struct host_mem bt_held_operand(struct trans *t, int held)
 {
-    struct host_mem m = {(i8)bt_use(t, w->base, H_CX), H_NONE, w->shift, w->lo};
+    struct host_mem m = {(i8)held, H_NONE, 0, t->window_off[t->i]};
+
+    if (t->window_index[t->i]) {
+        m.index = (i8)bt_use(t, t->window_index[t->i] - 1u, H_CX);
+        m.shift = t->u->shift;
+    }
+    return m;
+}
+
+/* Where its registers point as they are at the head, plus `off`, into `to`. Clobbers RCX, RDX. */
+static void emit_place(struct trans *t, const struct bt_window *w, i32 off, unsigned to)
+{
+    struct host_mem m = {(i8)bt_use(t, w->base, H_CX), H_NONE, w->shift, off};
 
     if (w->index != UREG_ZERO)
         m.index = (i8)bt_use(t, w->index, (int)H_DX);
     emit_rm(&t->e, 8, 0x8d | EMIT_FIXED, to, m);
+}
+
+void bt_window_hold(struct trans *t, const struct bt_window *w)
+{
+    if (w->reg == H_AX)
+        return;
+    emit_place(t, w, 0, w->reg);
+    emit_rm(&t->e, 8, 0x03, w->reg, bt_site_at(w->site, SITE(addend)));
 }
 
 void bt_windows_check(struct trans *t, bool stay)
@@ -408,11 +473,13 @@ void bt_windows_check(struct trans *t, bool stay)
 
         if (!w->used || (t->loops && w->stays) != stay)
             continue;
-        emit_first(t, w, H_DX);
+        emit_place(t, w, w->lo, H_DX);
         emit_rm(e, 8, 0x2b, H_DX, bt_site_at(w->site, SITE(tag)));
         emit_rm(e, 8, 0x3b, H_DX, bt_site_at(w->site, SITE(limit)));
         w->jump = emit_jcc(e, 3, NULL);
         w->back = e->p;
+        if (!stay)
+            bt_window_hold(t, w);
     }
 }
 
@@ -424,19 +491,28 @@ void bt_emit_windows(struct trans *t)
     for (unsigned k = 0; k < t->n_windows; k++) {
         struct bt_window *w = &t->windows[k];
         unsigned size = (unsigned)(w->hi - w->lo), access = w->write ? MMU_RMW : MMU_READ;
+        bool before = t->loops && w->stays; /* what is lent is taken */
+        const i8 *home = t->home;
         u8 *fails, *often[3];
 
         if (!w->used)
             continue;
+        if (before)
+            t->home = bt_home;
         emit_patch(w->jump, e->p);
-        emit_first(t, w, H_CX);
+        emit_place(t, w, w->lo, H_CX);
         fails = bt_tlb_compare(t, H_CX, size, access);
         emit_fill(t, w->site, size, access, w->back, often);
         emit_patch(fails, e->p);
         often[2] = emit_charge(e, w->site, PRICE_OTHER);
+        if (!before)
+            bt_lend_end(t);
         emit_jmp(e, t->bb->code);
         for (unsigned i = 0; i < ARRAY_SIZE(often); i++)
             emit_patch(often[i], e->p);
+        if (!before)
+            bt_lend_end(t);
+        t->home = home;
         emit_mov_imm(e, H_AX, (u32)w->site << 8 | LEFT_MISSED);
         emit_jmp(e, t->bt->leave);
     }

@@ -111,6 +111,8 @@ void bt_need_live(struct trans *t, struct host_mem live, const u8 *load)
     emit_call(e, load);
     emit_patch(over, e->p);
     t->host_flags = 0;
+    if (t->lend.n)
+        t->e.full = true; /* what is lent cannot be given back in `load` */
 }
 
 static void emit_push(struct emitter *e, unsigned reg, u32 opcode)

@@ -3,7 +3,8 @@
  * Superblocks over hot paths. Where the budget runs out is, most often, where most instructions are executed: a block met
  * there a few times is the head of a path worth having as one piece. The path is recorded by executing it once more, block
  * by block in the interpreter, until it comes back to its head (a loop), to a block it already holds, or to something that
- * no trace can hold (an indirect branch, a helper).
+ * no trace can hold (an indirect branch, a helper). A block that leads to itself a few times is held as often; if it does so more often,
+ * the trace ends before it.
  *
  * A trace is translated as one sequence of micro-ops: its budget is charged at once, its branches leave only where they go
  * the other way, flags die across them, calls and their returns become a push and a comparison. What it puts off is made good
@@ -13,7 +14,15 @@
  */
 #include "bt/watch.h"
 
-enum { SAMPLES = 3, WAIT_MAX = 400, TRIES = 12, ROUNDS_MAX = 4, ROUNDS_UOPS = 64 };
+enum {
+    SAMPLES = 3,
+    WAIT_MAX = 400,
+    TRIES = 12,
+    VISITS = 8,
+    REPEATS_MAX = 8,
+    ROUNDS_MAX = 8,
+    ROUNDS_UOPS = 64
+};
 
 /* ---- Recording --------------------------------------------------------------------------------------------------------- */
 
@@ -79,11 +88,45 @@ static void stop(struct vcpu *v, bool loops)
     v->t.own->recorder.head = NULL;
 }
 
+/* May it lead to itself? */
+static bool is_loop(const struct block *b)
+{
+    const struct uop *u = last_uop(b);
+
+    return bt_low[u->op].kind == LOW_JCC && (u->imm == b->rip || u->imm2 == b->rip);
+}
+
+/* A head that may lead to itself is watched first: how a path through it goes that is recorded once depends on which round of the loop
+ * that happens to be. True: not for long enough yet. */
+static bool watch_head(struct bt_recorder *r, const struct block *b)
+{
+    if (!is_loop(r->head) || r->visits == VISITS)
+        return false;
+    r->again += r->at_head && b == r->head;
+    r->at_head = b == r->head;
+    r->visits += r->at_head;
+    return r->visits < VISITS;
+}
+
+/* The path ends in the midst of a loop of one block: without it. */
+static void drop_repeated(struct bt_recorder *r)
+{
+    const struct block *b = r->blocks[r->n - 1];
+
+    while (r->repeats && r->n && r->blocks[r->n - 1] == b)
+        r->n_uops -= r->blocks[--r->n]->n_uops;
+}
+
 bool bt_record(struct vcpu *v, struct block *b)
 {
     struct bt_recorder *r = &v->t.own->recorder;
 
     if (!r->n) {
+        if (watch_head(r, b)) {
+            if (++r->waited > WAIT_MAX)
+                r->head = NULL;
+            return r->head;
+        }
         if (b != r->head) {
             if (++r->waited > WAIT_MAX)
                 r->head = NULL;
@@ -100,15 +143,26 @@ bool bt_record(struct vcpu *v, struct block *b)
             stop(v, true);
             return false;
         }
-        for (unsigned i = 0; i < r->n; i++)
-            follows = follows && r->blocks[i] != b;
+        if (follows && b == r->blocks[r->n - 1]) {
+            if (++r->repeats == REPEATS_MAX)
+                follows = false;
+        } else {
+            r->repeats = 0;
+            for (unsigned i = 0; i < r->n; i++)
+                follows = follows && r->blocks[i] != b;
+        }
         if (!follows || !can_hold(r, b)) {
+            drop_repeated(r);
             stop(v, false);
             return false;
         }
     }
     r->blocks[r->n++] = b;
     r->n_uops += b->n_uops;
+    if (r->n == 1 && 2 * r->again >= VISITS) {
+        stop(v, true);
+        return false;
+    }
     return true;
 }
 

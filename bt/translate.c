@@ -17,6 +17,7 @@ static void emit_entry(struct trans *t)
     if (t->is_trace) {
         bt_trace_entry(t);
         bt_windows_check(t, true);
+        bt_lend_begin(t);
     } else if (t->bb->second_id) {
         emit_xm(e, 4, 0x81, 7, bt_page_slot(t, bt_second_page(t->b) << 12));
         emit32(e, t->bb->second_id);
@@ -57,6 +58,7 @@ static void emit_sides(struct trans *t)
             bt_flags_store(t, (enum flag_shape)t->side[i].shape);
         if (after)
             emit_alu_mi(e, 4, 0, VCPU_AT(p.budget.left), after);
+        bt_lend_end(t);
         t->b = t->blocks[t->side[i].block];
         bt_exit_direct(t, t->side[i].rip);
     }
@@ -67,6 +69,7 @@ static void emit_out_of_line(struct trans *t)
 {
     struct emitter *e = &t->e;
 
+    bt_lend_slow(t);
     bt_emit_missed(t);
     bt_emit_windows(t);
     bt_emit_elsewhere(t);
@@ -83,6 +86,7 @@ static void emit_out_of_line(struct trans *t)
     emit_patch(t->budget[0], e->p);
     emit_patch(t->budget[1], e->p);
     emit_alu_mi(e, 4, 0, VCPU_AT(p.budget.left), t->n_insns);
+    bt_lend_end(t);
     if (t->is_trace)
         emit_jmp(e, t->bb->code);
     else
@@ -95,8 +99,7 @@ static void emit_out_of_line(struct trans *t)
     }
     for (unsigned i = 0; i < t->n_forward; i++) {
         emit_patch(t->forward[i].jump, e->p);
-        emit_mov_imm(e, H_AX, t->forward[i].point);
-        emit_jmp(e, t->bt->slow);
+        bt_emit_slow(t, t->forward[i].point);
     }
 }
 
@@ -166,15 +169,12 @@ static void tell(struct trans *t)
 void bt_begin(struct bt *bt, struct vcpu *v, struct bt_block *bb)
 {
     struct trans *t = &bt->trans;
-    u8 *start = bt->write + bt->now.used;
 
-    memset(t, 0, offsetof(struct trans, forward));
-    t->n_forward = t->n_outs = t->n_side = t->n_missed = t->n_elsewhere = 0;
-    t->e = (struct emitter){start, start + BT_BLOCK_MAX, false};
+    memset(t, 0, offsetof(struct trans, code));
     t->bt = bt;
     t->v = v;
     t->bb = bb;
-    t->second = NULL;
+    memcpy(t->lend.home, bt_home, sizeof(t->lend.home));
 }
 
 void bt_add_uop(struct trans *t, const struct uop *u)
@@ -191,16 +191,21 @@ void bt_add_block(struct trans *t, struct block *b)
     t->n_insns += b->n_insns;
 }
 
-/* The code of what was added; NULL: it is too long. */
-u8 *bt_finish(struct trans *t)
+static void emit_all(struct trans *t)
 {
     struct bt *bt = t->bt;
     u8 *start = bt->write + bt->now.used;
-    unsigned first_point;
+    unsigned first_point = bt->now.n_points, first;
 
+    memset(&t->code, 0, offsetof(struct trans, forward) - offsetof(struct trans, code));
+    t->n_forward = t->n_outs = t->n_side = t->n_missed = t->n_elsewhere = 0;
+    t->e = (struct emitter){start, start + BT_BLOCK_MAX, false};
+    t->second = NULL;
+    t->home = bt_home;
     if (t->is_trace) {
         bt_guards_plan(t);
         bt_windows_plan(t);
+        bt_lend_windows(t);
     }
     bt_flags_analyse(t);
     t->b = t->blocks[0];
@@ -209,10 +214,10 @@ u8 *bt_finish(struct trans *t)
         t->u = t->seq[t->i];
         t->b = t->blocks[t->of[t->i]];
         t->at[t->i] = (u32)(t->e.p - start);
-        first_point = bt->now.n_points;
+        first = bt->now.n_points;
         lower(t);
         if (only_stores(&bt_low[t->u->op]))
-            note_stored(t, first_point);
+            note_stored(t, first);
     }
     t->at[t->i] = (u32)(t->e.p - start);
     if (t->loops) {
@@ -220,13 +225,31 @@ u8 *bt_finish(struct trans *t)
         emit_jmp(&t->e, t->loop_head);
     }
     emit_out_of_line(t);
+    bt_lend_resume(t, first_point);
     t->b = t->blocks[0];
-    if (t->e.full)
-        return NULL;
     t->code = start;
     t->code_size = (u32)(t->e.p - start);
+}
+
+/* The code of what was added; NULL: it is too long. */
+u8 *bt_finish(struct trans *t)
+{
+    struct bt *bt = t->bt;
+    const struct bt_fill before = bt->now;
+
+    emit_all(t);
+    if (bt_lend_plan(t)) {
+        bt->now = before;
+        emit_all(t);
+    }
+    if (t->e.full && bt_lend_nothing(t)) {
+        bt->now = before;
+        emit_all(t);
+    }
+    if (t->e.full)
+        return NULL;
     bt->now.used = align_up((size_t)(t->e.p - bt->write), 16);
-    return start;
+    return t->code;
 }
 
 struct bt_block *bt_translate(struct bt *bt, struct vcpu *v, struct block *b)

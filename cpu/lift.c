@@ -89,26 +89,38 @@ static bool matches_mode(const struct insn_row *row, const struct lift_state *l)
     }
 }
 
-void lift_insn(struct lift_state *l)
+const struct insn_row *insn_rows(unsigned *n)
+{
+    *n = ARRAY_SIZE(rows);
+    return rows;
+}
+
+const struct insn_row *lift_find(const struct lift_state *l)
 {
     const struct insn *in = l->in;
 
-    l->n = 0;
-    l->end = false;
-    if (in->lock && (!in->has_modrm || in->mod == 3)) {
-        lift_undefined(l);
-        return;
-    }
+    if (in->lock && (!in->has_modrm || in->mod == 3))
+        return NULL;
     for (unsigned i = first[in->map][in->opcode]; i; i = next[i - 1]) {
         const struct insn_row *row = &rows[i - 1];
 
         if (matches_prefix(row, in) && matches_modrm(row, in) && matches_mode(row, l) &&
-            (row->feature == FEAT_BASE || (l->features & cpu_feature_bit(row->feature)))) {
-            row->lift(l, row);
-            return;
-        }
+            (row->feature == FEAT_BASE || (l->features & cpu_feature_bit(row->feature))))
+            return row;
     }
-    lift_undefined(l);
+    return NULL;
+}
+
+void lift_insn(struct lift_state *l)
+{
+    const struct insn_row *row = lift_find(l);
+
+    l->n = 0;
+    l->end = false;
+    if (row)
+        row->lift(l, row);
+    else
+        lift_undefined(l);
 }
 
 /* Width in bytes of the stack pointer. */

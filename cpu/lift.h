@@ -99,6 +99,11 @@ struct uop *lift_call(struct lift_state *l, const struct insn_row *row, lift_hel
 struct uop *lift_call_exit(struct lift_state *l, const struct insn_row *row, lift_helper *fn);
 struct uop *lift_call_jump(struct lift_state *l, const struct insn_row *row, lift_helper *fn);
 
+/* All rows of the instruction tables, *n of them, in the tables' order: for tests. */
+const struct insn_row *insn_rows(unsigned *n);
+/* The row that describes l->in under l->key and l->features; NULL: there is none, #UD. */
+const struct insn_row *lift_find(const struct lift_state *l);
+
 /* Lift one decoded instruction into at most 16 micro-ops at l->out (advanced behind them). l->in, key, features, rip and
  * next_rip are set by the caller, and so are u->idx, ilen and rip_off of the new micro-ops, afterwards. */
 void lift_insn(struct lift_state *l);

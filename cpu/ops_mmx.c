@@ -359,9 +359,12 @@ void uop_mmx_pmovmskb(struct vcpu *v, const struct uop *u)
     uop_next(v, u);
 }
 
+/* #AC off an 8-byte boundary, as on AMD's processors even with an empty mask. */
 void uop_mmx_maskmovq(struct vcpu *v, const struct uop *u)
 {
     x87_begin(v, u);
+    if (unlikely(v->mmu.align_check))
+        mmu_check_alignment(&v->mmu, vcpu_address(v, u, 8, MMU_WRITE), 8, 8, u);
     union mm data = {.q = mm_get(v, u->dst)};
     unsigned mask = (unsigned)_mm_movemask_epi8(xmm(mm_get(v, u->src)));
     if (mask) {

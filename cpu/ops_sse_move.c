@@ -349,10 +349,15 @@ static __attribute__((noinline)) void store_masked(struct vcpu *v, const struct 
     }
 }
 
+/* #AC off an 8-byte boundary, as on AMD's processors even with an empty mask. */
 void op_sse_maskmovdqu(struct vcpu *v, const struct uop *u)
 {
     unsigned mask = (unsigned)_mm_movemask_epi8(*sse_reg(v, u->src));
 
+    if (unlikely(v->mmu.align_check)) {
+        v->cur = u;
+        mmu_check_alignment(&v->mmu, vcpu_address(v, u, 8, MMU_WRITE), 8, 8, u);
+    }
     if (mask)
         store_masked(v, u, mask);
     uop_next(v, u);

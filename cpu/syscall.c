@@ -110,9 +110,12 @@ void sys_sysexit(struct vcpu *v, const struct uop *u)
     u16 cs = v->sysenter_cs & 0xfffc;
 
     (void)u;
+    /* AMD's processors, which have it in legacy mode only, look at the privilege first. */
+    if (!vcpu_is_pe(v) || v->cpl != 0)
+        vcpu_raise_err(v, VEC_GP, 0);
     if (vcpu_is_lma(v))
         vcpu_raise(v, VEC_UD);
-    if (!vcpu_is_pe(v) || !cs || v->cpl != 0)
+    if (!cs)
         vcpu_raise_err(v, VEC_GP, 0);
     v->r[R_SP] = (u32)v->r[R_CX];
     set_flat(&v->seg[SEG_CS], (cs + 16) | 3, DT_CODE | DT_RW, 3, false);

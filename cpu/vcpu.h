@@ -202,6 +202,8 @@ struct translated {
     struct bt *bt;      /* all vCPUs' (bt/internal.h); NULL: blocks are interpreted */
     struct bt_own *own; /* this one's */
     u64 saved[4];       /* operands from which flags can be made again */
+    u8 aside[3][32];    /* vector registers that a gather has put aside (bt/lower_gather.c) */
+    u64 held[10];       /* what lent registers held of windows when a slow path began (bt/lend.c) */
     const void *target; /* of an indirect call that is under way */
     u32 host_mxcsr;     /* C's */
     u8 xmm_live __attribute__((aligned(

@@ -347,10 +347,11 @@ static enum write_grant want_traced_write(struct participant *p, struct dir_entr
     return WRITE_LOCKED;
 }
 
-/* Nobody is concerned by writes of p to the page: its permission may be cached, and counts as cached from now on. */
+/* Nobody is concerned by writes of p to the page: its permission may be cached, and counts as cached from now on. Who waits for
+ * the page does not want that, unless p has a hold, whose release takes the permission along. */
 static bool grant_plainly(struct participant *p, struct dir_entry *e)
 {
-    if (e->nodes || claimed_by_other(e, p) || e->announcing)
+    if (e->nodes || e->announcing || (!p->dir->order && claimed_by_other(e, p)))
         return false;
     e->wcached |= PMASK(p->id);
     return true;

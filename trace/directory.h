@@ -68,6 +68,7 @@ struct dir_entry {
     u8 writer;      /* participant with the write hold, NOBODY */
     u8 last_writer; /* NOBODY: never held */
     u8 announcing; /* participant + 1 that waits for acknowledgements within an access to it; 0: none */
+    u8 stay;       /* doublings of how long a release of it may be put off: trace/lines.c */
     u8 migrates; /* how often in a row a reader went on to write: makes it MIGRATES, and the next is taken for one */
     bool guessed; /* the writer asked to read */
     bool touched;

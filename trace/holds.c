@@ -15,7 +15,8 @@
  * one is found who had no use for it. That is for when one vCPU runs at a time: others that run may be reading too.
  *
  * A running holder acknowledges in hold_serve(), at a boundary. It may put a release off for WINDOW instructions
- * from the grant, so that a contended page moves after some work and not at every access.
+ * from the grant, so that a contended page moves after some work and not at every access. Of a page that was found to be
+ * accessed all the time by several (trace/lines.c) it is more: to move it costs as much as tens of thousands of instructions.
  */
 #include <stdlib.h>
 
@@ -245,12 +246,13 @@ static void grant_ordered(struct directory *d, struct dir_entry *e, struct parti
     atomic_fetch_add_explicit(&d->transfers, 1, memory_order_relaxed);
 }
 
-static void remember_grant(struct participant *p)
+static void remember_grant(struct participant *p, const struct dir_entry *e)
 {
     unsigned i = p->n_grants++ % PARTICIPANT_GRANTS;
 
     p->grants[i].object = p->want_object;
     p->grants[i].icount = p->position;
+    p->grants[i].window = (u64)WINDOW << e->stay;
 }
 
 static void init_entry(struct dir_entry *e)
@@ -357,7 +359,7 @@ static enum attempt try_acquire(struct directory *d, struct participant *p)
         if (e->claim && e->claimer != p->id)
             e->claim = 0; /* an older ticket takes it over */
         directory_claim_locked(e, object, p);
-        remember_grant(p);
+        remember_grant(p, e);
         if (d->order && who && lines_wanted_locked(d, e, object))
             result = switch_to_lines(d, e, p);
     }
@@ -452,8 +454,9 @@ void hold_retire(struct participant *p)
 static u64 window_left(const struct participant *p, u64 object)
 {
     for (unsigned i = 0; i < PARTICIPANT_GRANTS && i < p->n_grants; i++)
-        if (p->grants[i].object == object && p->position - p->grants[i].icount < WINDOW)
-            return WINDOW - (p->position - p->grants[i].icount);
+        if (p->grants[i].object == object &&
+            p->position - p->grants[i].icount < p->grants[i].window)
+            return p->grants[i].window - (p->position - p->grants[i].icount);
     return 0;
 }
 

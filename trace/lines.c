@@ -14,7 +14,9 @@
  * reordered.
  *
  * A page goes back to page ordering when something wants to be derived from it (code, page tables), or when one
- * participant alone has used it for a while.
+ * participant alone has used it for a while. Or when its users access it every few instructions, each: then lines cost more
+ * than they gain, and the page is held for longer whenever it has moved (dir_entry.stay), twice as long each time that is
+ * found again. That ends when the page has been ordered by line, some time later, and was not used so.
  */
 #include "trace/lines.h"
 
@@ -23,6 +25,7 @@
 #include "src/base/check.h"
 
 enum { LINES = 64, HOT = 96, COOL_TRANSFERS = 2048, ALONE = 400 };
+enum { DENSE_INSNS = 32, DENSE = 256, STAY_FIRST = 4, STAY_MAX = 7 };
 
 struct line {
     _Atomic u8 owner; /* participant + 1 who has it locked; 0: free */
@@ -34,6 +37,9 @@ struct line_state {
     struct line line[LINES];
     _Atomic u32 alone; /* accesses in a row by the same participant */
     _Atomic u8 user;
+    /* Accesses that came within DENSE_INSNS of the same participant's last, less the others; between -DENSE and DENSE. */
+    _Atomic i32 dense;
+    u64 last_pos[PARTICIPANTS_MAX]; /* where its last access was; each its own */
     /* [LINES][PARTICIPANTS_MAX], position behind the last read since the last write; 0: none. */
     u64 *read_pos;
 };
@@ -107,6 +113,7 @@ void lines_begin_locked(struct directory *d, struct dir_entry *e, struct partici
         atomic_store_explicit(&s->line[i].owner, 0, memory_order_release);
     }
     atomic_store_explicit(&s->alone, 0, memory_order_relaxed);
+    atomic_store_explicit(&s->dense, 0, memory_order_relaxed);
     e->heat = 0;
     e->readers = 0;
     e->writer = NOBODY;
@@ -130,6 +137,7 @@ static bool try_lock(struct line *l, unsigned id)
 bool lines_end_locked(struct directory *d, struct dir_entry *e, struct participant *p, u64 gfn)
 {
     struct line_state *s = e->lines;
+    i32 dense = atomic_load_explicit(&s->dense, memory_order_relaxed);
     unsigned locked;
 
     (void)d;
@@ -141,6 +149,10 @@ bool lines_end_locked(struct directory *d, struct dir_entry *e, struct participa
             atomic_store_explicit(&s->line[locked].owner, 0, memory_order_release);
         return false;
     }
+    if (dense == DENSE)
+        e->stay = (u8)MIN(MAX(e->stay + 1, STAY_FIRST), STAY_MAX);
+    else if (dense == -DENSE)
+        e->stay = 0;
     atomic_store_explicit(&e->lined, false, memory_order_release);
     for (unsigned i = 0; i < LINES; i++)
         log_line_edges(p, s, gfn, i, true);
@@ -183,6 +195,21 @@ static bool is_alone(struct line_state *s, unsigned id)
     return atomic_fetch_add_explicit(&s->alone, 1, memory_order_relaxed) > ALONE;
 }
 
+/* Is the page accessed all the time? An instruction that waits for a line tries again and again, and counts once. */
+static bool is_dense(struct line_state *s, const struct participant *p)
+{
+    u64 since = p->position - s->last_pos[p->id];
+    bool soon = since <= DENSE_INSNS;
+    i32 dense = atomic_load_explicit(&s->dense, memory_order_relaxed);
+
+    if (!since)
+        return false;
+    s->last_pos[p->id] = p->position;
+    dense = soon ? MIN(dense + 1, DENSE) : MAX(dense - 1, -DENSE);
+    atomic_store_explicit(&s->dense, dense, memory_order_relaxed);
+    return dense == DENSE;
+}
+
 bool lines_take(struct participant *p, u64 gpa, u32 size, bool write)
 {
     u64 gfn = gpa >> 12;
@@ -191,7 +218,7 @@ bool lines_take(struct participant *p, u64 gpa, u32 size, bool write)
     unsigned first = (gpa & 0xfff) >> 6,
              last = (unsigned)MIN(((gpa & 0xfff) + size - 1) >> 6, LINES - 1);
 
-    if (!p->n_lines && is_alone(s, p->id)) {
+    if (!p->n_lines && (is_alone(s, p->id) | is_dense(s, p))) {
         directory_want(p, gfn, RIGHT_WRITE, gpa, size);
         return false;
     }

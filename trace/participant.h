@@ -156,7 +156,7 @@ struct participant {
     pmask_t awaiting;
     /* Objects lately granted, and when: a release may be put off for a bounded number of instructions. */
     struct {
-        u64 object, icount;
+        u64 object, icount, window;
     } grants[PARTICIPANT_GRANTS];
     unsigned n_grants;
     struct line_held lines[PARTICIPANT_LINES]; /* owner only */

@@ -9,7 +9,8 @@
 # The checksum of a program has to be the same wherever it ran.
 #
 # All guests have the same processor as far as QEMU 7.2's TCG can: PCID, INVPCID, x2APIC, RDSEED and the TSC
-# deadline timer are not in it, and XSAVE without XSAVEOPT (which x86sim has not) does not boot there.
+# deadline timer are not in it, and XSAVE without XSAVEOPT (which x86sim has not) does not boot there. The set avx has
+# x86-64-v3 and AES; QEMU 7.2 has no SHA instructions, so it is not asked for the program that needs them.
 #
 # A host may keep threads that could run side by side on one processor for seconds. So as long as there are
 # enough host processors, vCPU threads are pinned, one to each, by their names; the rest of an emulator (its
@@ -17,10 +18,11 @@
 
 ENGINE=${ENGINE:-bt}
 SCALE=${SCALE:-100}
-SETS=${SETS:-integer float memory system}
+SETS=${SETS:-integer float memory system avx}
 PROGRAMS=${PROGRAMS:-}
 QEMU_CPU=qemu64,family=17,model=3,-svm,-hypervisor,+ssse3,+sse4.1,+sse4.2,+popcnt,+cx16,+lahf_lm,+smep
 QEMU_CPU=$QEMU_CPU,+smap,+umip,+movbe,+rdtscp,+pdpe1gb,+fsgsbase,+rdrand,+arat,+xsave,+xsaveopt
+QEMU_CPU_AVX=$QEMU_CPU,+avx,+avx2,+fma,+f16c,+bmi1,+bmi2,+abm,+aes,+pclmulqdq
 
 has_qemu() {
     command -v qemu-system-x86_64 >/dev/null
@@ -146,6 +148,7 @@ bench_words=
 run_x86sim() {
     x_set=$1 x_who=$2 x_round=$3 x_cpus=$4 x_names=$5
     shift 5
+    [ "$x_set" != avx ] || set -- --cpu x86-64-v3 "$@"
     run_programs "$x_set" "$x_who" "$x_round" "$x_cpus" "$x_names" "$X86SIM" -engine "$ENGINE" \
         -smp "$x_cpus" -m 512 -kernel "$kernel" -initrd "$bench_initrd" -append "$(bench_line "$x_names")" \
         -nographic ${TOKENS:+--run-tokens "$TOKENS"} "$@"
@@ -153,10 +156,15 @@ run_x86sim() {
 
 # run_qemu SET WHO ROUND CPUS NAMES OPTION...: the options are -accel's and what belongs to it.
 run_qemu() {
-    q_set=$1 q_who=$2 q_round=$3 q_cpus=$4 q_names=$5
+    q_set=$1 q_who=$2 q_round=$3 q_cpus=$4 q_names=$5 q_cpu=$QEMU_CPU
     shift 5
+    if [ "$q_set" = avx ]; then
+        q_cpu=$QEMU_CPU_AVX
+        q_names=$(echo "$q_names" | tr ',' '\n' | grep -vx sha-ni | paste -s -d ,)
+        [ -n "$q_names" ] || return 0
+    fi
     "${q_how:-run_programs}" "$q_set" "$q_who" "$q_round" "$q_cpus" "$q_names" qemu-system-x86_64 "$@" \
-        -name bench,debug-threads=on -cpu "$QEMU_CPU" -smp "$q_cpus" -m 512 -kernel "$kernel" \
+        -name bench,debug-threads=on -cpu "$q_cpu" -smp "$q_cpus" -m 512 -kernel "$kernel" \
         -initrd "$bench_initrd" -append "$(bench_line "$q_names")" -display none -monitor none \
         -serial stdio -no-reboot
 }

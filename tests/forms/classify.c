@@ -6,7 +6,6 @@
  */
 #include <Zydis/Zydis.h>
 #include <cpuid.h>
-#include <stdio.h>
 
 #include "tests/forms/forms.h"
 
@@ -167,7 +166,7 @@ static u32 undefined_flags(const ZydisDecodedInstruction *z, const struct form_c
         if (!count)
             return 0;
         flags = count == 1 ? FL_AF : FL_AF | FL_OF;
-        return count >= 8 ? flags | FL_CF : flags;
+        return count >= z->operand_width ? flags | FL_CF : flags;
     case ZYDIS_MNEMONIC_ROL:
     case ZYDIS_MNEMONIC_ROR:
     case ZYDIS_MNEMONIC_RCL:
@@ -325,18 +324,29 @@ static bool is_vector(const struct form_case *c)
     return memchr(escapes, c->bytes[0], sizeof(escapes)) != NULL;
 }
 
+static const ZydisDecoder *decoder_of(bool code32)
+{
+    static ZydisDecoder decoders[2];
+    static bool known;
+
+    if (!known) {
+        ZydisDecoderInit(&decoders[0], ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+        ZydisDecoderInit(&decoders[1], ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
+    }
+    known = true;
+    return &decoders[code32];
+}
+
 void form_classify(struct form_class *class, const struct form_case *c)
 {
-    ZydisDisassembledInstruction d;
-    const ZydisDecodedInstruction *z = &d.info;
+    ZydisDecodedInstruction decoded;
+    const ZydisDecodedInstruction *z = &decoded;
 
     memset(class, 0, sizeof(*class));
     class->len = 15;
     class->may_wrap = c->code32;
-    snprintf(class->text, sizeof(class->text), "(invalid)");
-    if (!ZYAN_SUCCESS(ZydisDisassembleIntel(c->code32 ? ZYDIS_MACHINE_MODE_LEGACY_32
-                                                      : ZYDIS_MACHINE_MODE_LONG_64,
-                                            FORM_CODE, c->bytes, 15, &d))) {
+    if (!ZYAN_SUCCESS(
+            ZydisDecoderDecodeInstruction(decoder_of(c->code32), NULL, c->bytes, 15, &decoded))) {
         class->expect = is_dangerous(c->bytes) || is_vector(c)               ? FORM_SKIPPED
                         : is_mask_insn(c->bytes) || is_permutation(c->bytes) ? FORM_UNDEFINED
                                                                              : FORM_COMPARED;
@@ -344,7 +354,6 @@ void form_classify(struct form_class *class, const struct form_case *c)
     }
     class->mnemonic = z->mnemonic;
     class->len = z->length;
-    snprintf(class->text, sizeof(class->text), "%s", d.text);
     if (is_older(z))
         class->expect = FORM_DEFINED;
     else if (!is_announced(z))

@@ -4,6 +4,8 @@
  * and XSAVE switched on, so that what is not mapped for the host is not mapped here either. Page
  * tables lie in the arena where no instruction reaches.
  */
+#include <sys/mman.h>
+
 #include "cpu/decode.h"
 #include "cpu/fpu.h"
 #include "cpu/lift.h"
@@ -32,11 +34,13 @@ static void make_tables(void)
     for (unsigned i = 0; i < 2; i++)
         tables[(FLAT_BASE >> 21) + i] =
             (FORM_TABLES + 0x3000 + i * 0x1000) | PRESENT | WRITABLE | USER | ACCESSED;
-    map_page(FLAT_CODE, true);
+    map_page(FLAT_CODE, false);
     map_page(FORM_DATA, true);
     map_page(FORM_DATA + 0x1000, true);
     map_page(FORM_CONST, false);
     map_page(FORM_STACK, true);
+    /* All accessed and dirty flags are set: nobody has to write here, and the host's instructions shall not. */
+    mprotect((void *)FORM_TABLES, FORM_TABLES_SIZE, PROT_READ);
 }
 
 static void load_fpu(struct fpu *f, const struct native_fx *fx)
@@ -78,19 +82,14 @@ static void set_mode(struct vcpu *v, bool code32)
     v->cr4 |= CR4_PAE | CR4_OSXSAVE | CR4_FSGSBASE | CR4_UMIP;
     v->xcr0 = XCR0_X87 | XCR0_SSE | XCR0_AVX;
     v->efer |= EFER_SCE | EFER_NXE;
-    /* FS and GS hold null selectors, as in a 64-bit process. */
-    for (unsigned i = SEG_FS; i <= SEG_GS; i++) {
-        v->seg[i].sel = 0;
-        v->seg[i].usable = !code32;
-    }
 }
 
-static void load_state(struct vcpu *v, const struct form_state *s)
+static void load_state(struct vcpu *v, const struct form_state *s, u64 flags)
 {
     memcpy(v->r, s->gpr, sizeof(s->gpr));
     v->r[UREG_ZERO] = 0;
     v->rip = s->rip;
-    v->rflags = ((u32)s->flags & ~(u32)FL_ARITH) | FL_TF | FL_IF | 2;
+    v->rflags = ((u32)s->flags & ~(u32)FL_ARITH) | (u32)flags | FL_IF | 2;
     v->cc = cc_from_flags((u32)s->flags);
     v->seg[SEG_FS].base = s->fs_base;
     v->seg[SEG_GS].base = s->gs_base;
@@ -100,13 +99,11 @@ static void load_state(struct vcpu *v, const struct form_state *s)
     vcpu_update_mode(v);
 }
 
-void form_run_guest(struct form_outcome *o, const u8 *memory, bool code32, bool repeats,
-                    cpu_features_t features)
+/* Everything as it is at the start of a run. */
+static void begin(const struct form_outcome *o, const u8 *memory, bool code32, u64 flags)
 {
     static int mode = -1;
     struct vcpu *v = flat_vcpu();
-    u64 start = o->s.rip;
-    unsigned n = 0;
 
     make_tables();
     if (mode != code32)
@@ -114,12 +111,14 @@ void form_run_guest(struct form_outcome *o, const u8 *memory, bool code32, bool 
     mode = code32;
     memcpy((void *)FORM_DATA, memory, FORM_DATA_SIZE);
     memcpy((void *)FORM_STACK, memory + FORM_DATA_SIZE, FORM_STACK_SIZE);
-    load_state(v, &o->s);
+    load_state(v, &o->s, flags);
     v->exc = (struct exception){0};
-    /* TF is set: a REP instruction stops after each iteration. */
-    do {
-        o->vector = flat_execute(1, 1, features);
-    } while (repeats && o->vector < 0 && v->rip == start && n++ < FORM_REPEATS_MAX);
+}
+
+static void end(struct form_outcome *o)
+{
+    struct vcpu *v = flat_vcpu();
+
     o->error = o->vector >= 0 ? v->exc.error : 0;
     o->cr2 = o->vector == VEC_PF ? v->exc.cr2 : 0;
     memcpy(o->s.gpr, v->r, sizeof(o->s.gpr));
@@ -131,6 +130,28 @@ void form_run_guest(struct form_outcome *o, const u8 *memory, bool code32, bool 
     memcpy(o->s.ymmh, v->fpu.ymmh, sizeof(o->s.ymmh));
     memcpy(o->memory, (void *)FORM_DATA, FORM_DATA_SIZE);
     memcpy(o->memory + FORM_DATA_SIZE, (void *)FORM_STACK, FORM_STACK_SIZE);
+}
+
+void form_run_guest(struct form_outcome *o, const u8 *memory, bool code32, bool repeats,
+                    cpu_features_t features)
+{
+    u64 start = o->s.rip;
+    unsigned n = 0;
+
+    begin(o, memory, code32, FL_TF);
+    /* TF is set: a REP instruction stops after each iteration. */
+    do {
+        o->vector = flat_execute(1, 1, features);
+    } while (repeats && o->vector < 0 && flat_vcpu()->rip == start && n++ < FORM_REPEATS_MAX);
+    end(o);
+}
+
+void form_stream_guest(struct form_outcome *o, const u8 *memory, bool code32, unsigned max_insns,
+                       cpu_features_t features)
+{
+    begin(o, memory, code32, 0);
+    o->vector = flat_execute(~0u, max_insns, features);
+    end(o);
 }
 
 bool form_is_undefined(const u8 *bytes, bool code32, cpu_features_t features)

@@ -100,7 +100,8 @@ void form_on_signal(int sig, siginfo_t *info, void *context)
     siglongjmp(back, 1);
 }
 
-static void step(struct form_outcome *o, bool code32)
+/* Until a signal; with FL_TF in `flags` that is one instruction. */
+static void enter(struct form_outcome *o, bool code32, u64 flags)
 {
     result = o;
     form_cpu = o->s;
@@ -108,7 +109,7 @@ static void step(struct form_outcome *o, bool code32)
     form_cpu.header[0] = form_components;
     form_frame[0] = o->s.rip;
     form_frame[1] = code32 ? 0x23 : 0x33;
-    form_frame[2] = o->s.flags | FL_TF | FL_IF | 2;
+    form_frame[2] = o->s.flags | flags | FL_IF | 2;
     form_frame[3] = o->s.gpr[R_SP];
     form_frame[4] = 0x2b;
     if (!sigsetjmp(back, 0)) {
@@ -126,7 +127,7 @@ void form_run_host(struct form_outcome *o, const u8 *memory, bool code32, bool r
     memcpy((void *)FORM_DATA, memory, FORM_DATA_SIZE);
     memcpy((void *)FORM_STACK, memory + FORM_DATA_SIZE, FORM_STACK_SIZE);
     do {
-        step(o, code32);
+        enter(o, code32, FL_TF);
     } while (repeats && o->vector == VEC_DB && o->s.rip == start && n++ < FORM_REPEATS_MAX);
     if (o->vector == VEC_DB) {
         o->vector = -1;
@@ -136,9 +137,25 @@ void form_run_host(struct form_outcome *o, const u8 *memory, bool code32, bool r
     memcpy(o->memory + FORM_DATA_SIZE, (void *)FORM_STACK, FORM_STACK_SIZE);
 }
 
+void form_stream_host(struct form_outcome *o, const u8 *memory, bool code32)
+{
+    memcpy((void *)FORM_DATA, memory, FORM_DATA_SIZE);
+    memcpy((void *)FORM_STACK, memory + FORM_DATA_SIZE, FORM_STACK_SIZE);
+    enter(o, code32, 0);
+    memcpy(o->memory, (void *)FORM_DATA, FORM_DATA_SIZE);
+    memcpy(o->memory + FORM_DATA_SIZE, (void *)FORM_STACK, FORM_STACK_SIZE);
+}
+
 static bool protect(u64 from, u64 size, int prot)
 {
     return mprotect((void *)from, size, prot) == 0;
+}
+
+void form_write_code(const u8 *bytes, unsigned n)
+{
+    protect(FLAT_CODE, 0x1000, PROT_READ | PROT_WRITE);
+    memcpy((void *)FORM_CODE, bytes, n);
+    protect(FLAT_CODE, 0x1000, PROT_READ | PROT_EXEC);
 }
 
 void form_fill_const(const u8 *bytes)

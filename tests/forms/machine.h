@@ -15,7 +15,7 @@
 #include "tests/lib/flat.h"
 #include "tests/lib/native.h"
 
-/* Two writable pages, then one that is not; none before, none behind. */
+/* Two writable pages, then one that is not; none before, none behind. Code cannot be written either. */
 #define FORM_DATA FLAT_DATA
 #define FORM_DATA_SIZE 0x2000u
 #define FORM_CONST (FORM_DATA + FORM_DATA_SIZE)
@@ -51,7 +51,9 @@ struct form_outcome {
 
 /* Map everything; false: the host refuses (address taken, no FSGSBASE). */
 bool form_create(void);
-/* Fill the page that instructions cannot write. */
+/* Put code at FORM_CODE, in a page that instructions cannot write: n bytes. */
+void form_write_code(const u8 *bytes, unsigned n);
+/* Fill the other page that they cannot write. */
 void form_fill_const(const u8 *bytes);
 
 /* Execute the bytes at FORM_CODE over `memory` (data, then stack) from o->s. `repeats`: REP string
@@ -59,6 +61,11 @@ void form_fill_const(const u8 *bytes);
 void form_run_host(struct form_outcome *o, const u8 *memory, bool code32, bool repeats);
 void form_run_guest(struct form_outcome *o, const u8 *memory, bool code32, bool repeats,
                     cpu_features_t features);
+/* The same for a whole stream, which ends with an exception (a UD2 stands behind it); no single-stepping. max_insns: the
+ * length of blocks. */
+void form_stream_host(struct form_outcome *o, const u8 *memory, bool code32);
+void form_stream_guest(struct form_outcome *o, const u8 *memory, bool code32, unsigned max_insns,
+                       cpu_features_t features);
 /* Is it #UD whatever the state: does lifting refuse it? */
 bool form_is_undefined(const u8 *bytes, bool code32, cpu_features_t features);
 

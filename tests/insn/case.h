@@ -11,6 +11,8 @@
  *         ... Intel syntax ...
  *     END
  *
+ * A file may hold several, one behind the other. "insn --expect NAME" prints what the host makes of one.
+ *
  * All registers but RSP are 0 at the start, the arithmetic flags clear, and the memory at DATA (16
  * KiB, absolute addresses) zero. The runner (runner.c) executes the case on the host and on the
  * interpreter and compares each with what is expected. Addresses are fixed (tests/lib/flat.h); a
@@ -29,11 +31,15 @@
 #define NONE 0
 
 #define VEC_DE 0
+#define VEC_DB 1
 #define VEC_BP 3
+#define VEC_OF 4
 #define VEC_BR 5
 #define VEC_UD 6
 #define VEC_SS 12
 #define VEC_GP 13
+#define VEC_MF 16
+#define VEC_AC 17
 
 #define DATA 0x10100000
 
@@ -58,12 +64,13 @@
 #define CASE_OF(id, bits)                                                                          \
     .intel_syntax noprefix;                                                                        \
     .section .rodata;                                                                              \
-    name: .asciz #id;                                                                              \
+    9901: .asciz #id;                                                                              \
     .set code_bits, bits;                                                                          \
     .set registers, 0;                                                                             \
     .set want_flags, 0;                                                                            \
     .set flags_mask, 0;                                                                            \
     .set want_vector, VEC_UD;                                                                      \
+    .set to_end, 1;                                                                                \
     .set host_differs, 0;                                                                          \
     .set needs, 0;                                                                                 \
     .set without, 0;                                                                               \
@@ -77,29 +84,32 @@
 #define EXPECT_FLAGS(value, mask)                                                                  \
     .set want_flags, value;                                                                        \
     .set flags_mask, mask
-#define EXPECT_VECTOR(v) .set want_vector, VEC_##v
+#define EXPECT_VECTOR(v)                                                                           \
+    .set want_vector, VEC_##v;                                                                     \
+    .set to_end, 0
 #define HOST_DIFFERS .set host_differs, 1
 #define FEATURE_NAME(what, text)                                                                   \
     .section .rodata;                                                                              \
-    what##_name: .asciz text;                                                                      \
-    .set what, what##_name
+    9904: .asciz text;                                                                             \
+    .set what, 9904b
 #define NEEDS(feature) FEATURE_NAME(needs, feature)
 #define WITHOUT(feature) FEATURE_NAME(without, feature)
 #define BEGIN                                                                                      \
     .section .insn_code, "a";                                                                      \
-    code:                                                                                          \
+    .balign 64;                                                                                    \
+    9902:                                                                                          \
     .if code_bits == 32;                                                                           \
     .code32;                                                                                       \
     .endif
 #define END                                                                                        \
     ud2;                                                                                           \
-    code_end:                                                                                      \
+    9903:                                                                                          \
     .code64;                                                                                       \
     .section insn_cases, "aw";                                                                     \
     .balign 8;                                                                                     \
-    .quad name, code, code_end;                                                                    \
+    .quad 9901b, 9902b, 9903b;                                                                    \
     .quad want_rax, want_rcx, want_rdx, want_rbx, want_rsp, want_rbp, want_rsi, want_rdi;          \
     .quad want_r8, want_r9, want_r10, want_r11, want_r12, want_r13, want_r14, want_r15;            \
-    .quad registers, want_flags, flags_mask, want_vector, code_bits, host_differs;                 \
+    .quad registers, want_flags, flags_mask, want_vector, code_bits, host_differs, to_end;         \
     .quad needs, without;                                                                          \
     .section .note.GNU-stack, "", @progbits

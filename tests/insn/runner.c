@@ -5,6 +5,8 @@
  * compares what the case names with what it expects.
  *
  *     insn [NAME]      only the cases whose name contains NAME
+ *     insn --expect NAME   print the registers in which the host ends them, as EXPECT() lines
+ *     insn --rows      is there a case for each row of the instruction tables? (rows.c)
  *
  * The last line is "insn: P passed, F failed". A 32-bit case skips the host only if the host cannot
  * run 32-bit code.
@@ -13,18 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/insn/runner.h"
 #include "tests/lib/flat.h"
-
-/* One record in section insn_cases, laid out by END in case.h. */
-struct insn_case {
-    const char *name;
-    const u8 *code, *end;
-    u64 reg[16];
-    u64 registers, flags, flags_mask, vector, bits, host_differs;
-    const char *needs, *without; /* features */
-};
-
-extern const struct insn_case __start_insn_cases[], __stop_insn_cases[];
 
 enum engine { HOST, BLOCKS, STEPS, TRANSLATED, TRANSLATED_STEPS, ENGINES };
 static const char *const engine_names[] = {"host", "blocks", "steps", "translated",
@@ -71,32 +63,67 @@ static int execute(const struct insn_case *c, enum engine e, struct flat_state *
                           CPU_FEATURES_ALL & ~feature_of(c, c->without));
 }
 
+/* Does the state that a case ended in hold what it expects? Prints what does not, if `name` (the engine's) is given. */
+static bool is_expected(const struct insn_case *c, const struct flat_state *s, int vector,
+                        const char *name)
+{
+    u64 mask = c->bits == 32 ? 0xffffffff : ~0ull;
+    bool right = vector == (int)c->vector &&
+                 (!c->to_end || s->rip == FLAT_CODE + (u64)(c->end - c->code) - 2);
+
+    if (!right && name)
+        printf("FAIL %s (%s): ended with vector %d at %#lx, expected %lu\n", c->name, name, vector,
+               s->rip, c->vector);
+    for (unsigned i = 0; i < 16; i++) {
+        if (!(c->registers & BIT(i)) || (s->gpr[i] & mask) == (c->reg[i] & mask))
+            continue;
+        if (name)
+            printf("FAIL %s (%s): %s is %#lx, expected %#lx\n", c->name, name, reg_names[i],
+                   s->gpr[i], c->reg[i]);
+        right = false;
+    }
+    if ((s->flags ^ c->flags) & c->flags_mask) {
+        if (name)
+            printf("FAIL %s (%s): flags are %#lx, expected %#lx under %#lx\n", c->name, name,
+                   s->flags, c->flags, c->flags_mask);
+        right = false;
+    }
+    return right;
+}
+
 /* Prints what is wrong; true: nothing is. */
 static bool is_right(const struct insn_case *c, enum engine e)
 {
     struct flat_state s;
     int vector = execute(c, e, &s);
-    bool right = true;
 
-    if (vector != (int)c->vector) {
-        printf("FAIL %s (%s): ended with vector %d at %#lx, expected %lu\n", c->name,
-               engine_names[e], vector, s.rip, c->vector);
-        right = false;
-    }
-    for (unsigned i = 0; i < 16; i++) {
-        u64 mask = c->bits == 32 ? 0xffffffff : ~0ull;
-        if (!(c->registers & BIT(i)) || (s.gpr[i] & mask) == (c->reg[i] & mask))
+    return is_expected(c, &s, vector, engine_names[e]);
+}
+
+bool insn_case_passes(const struct insn_case *c)
+{
+    struct flat_state s;
+    int vector = execute(c, STEPS, &s);
+
+    return is_expected(c, &s, vector, NULL);
+}
+
+/* What the host makes of the cases, for the author of new ones. */
+static int print_expectations(const char *name)
+{
+    for (const struct insn_case *c = __start_insn_cases; c < __stop_insn_cases; c++) {
+        struct flat_state s;
+        int vector;
+
+        if (!strstr(c->name, name) || !host_fits(c))
             continue;
-        printf("FAIL %s (%s): %s is %#lx, expected %#lx\n", c->name, engine_names[e], reg_names[i],
-               s.gpr[i], c->reg[i]);
-        right = false;
+        vector = execute(c, HOST, &s);
+        printf("%s: vector %d, flags %#lx\n", c->name, vector, s.flags & FL_ARITH);
+        for (unsigned i = 0; i < 16; i++)
+            if (s.gpr[i] && i != R_SP)
+                printf("EXPECT(%s, %#lx)\n", reg_names[i], s.gpr[i]);
     }
-    if ((s.flags ^ c->flags) & c->flags_mask) {
-        printf("FAIL %s (%s): flags are %#lx, expected %#lx under %#lx\n", c->name, engine_names[e],
-               s.flags, c->flags, c->flags_mask);
-        right = false;
-    }
-    return right;
+    return 0;
 }
 
 int main(int argc, char **argv)
@@ -107,6 +134,10 @@ int main(int argc, char **argv)
         fprintf(stderr, "insn: memory at %#llx is not free\n", FLAT_BASE);
         return 2;
     }
+    if (argc > 1 && !strcmp(argv[1], "--rows"))
+        return insn_check_rows();
+    if (argc > 2 && !strcmp(argv[1], "--expect"))
+        return print_expectations(argv[2]);
     for (const struct insn_case *c = __start_insn_cases; c < __stop_insn_cases; c++) {
         bool right = true;
 

@@ -21,7 +21,9 @@
 #include "cpu/exec.h"
 #include "cpu/fpu.h"
 #include "cpu/lift.h"
+#include "cpu/uops.h"
 #include "mmu/physmem.h"
+#include "replay/journal.h"
 
 #define FLAGS_KEPT (FL_ARITH | FL_DF)
 
@@ -66,6 +68,9 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 
     (void)sig;
     (void)info;
+    /* AC would make this code fault; below the red zone. */
+    __asm__ volatile("lea -128(%%rsp), %%rsp\n\tpushq $2\n\tpopfq\n\tlea 128(%%rsp), %%rsp" ::
+                         : "memory", "cc");
     for (unsigned i = 0; i < 16; i++)
         flat_cpu.gpr[i] = (u64)m->gregs[index[i]];
     flat_cpu.rip = (u64)m->gregs[REG_RIP];
@@ -153,6 +158,7 @@ cpu_features_t flat_host_features(void)
 static struct vcpu *vcpu;
 static struct physmem memory;
 static struct io_space io;
+static struct journal journal; /* time and entropy for RDTSC and RDRAND */
 static struct cpu_model model; /* for what is no instruction: the width of addresses */
 static const struct bt_options translator = {.size = 1 << 20};
 
@@ -165,6 +171,8 @@ static __attribute__((noreturn)) void escape(void *owner, enum mmu_escape why)
     v->cur = v->mmu.where;
     if (why == MMU_ESCAPE_NONCANONICAL)
         e = (struct exception){.vector = v->cur->ss ? VEC_SS : VEC_GP, .has_error = true};
+    else if (why == MMU_ESCAPE_ALIGN)
+        e = (struct exception){.vector = VEC_AC, .has_error = true};
     vcpu_raise_exc(v, &e);
 }
 
@@ -172,6 +180,19 @@ static void locate(void *owner, const void *where)
 {
     (void)owner;
     (void)where;
+}
+
+/* The three descriptors of the user's segments as Linux has them, so that far jumps, LAR and the like find here what
+ * they find on the host. Out of the way of all tests. */
+#define GDT (FLAT_BASE + 0x3ff000)
+
+static void make_gdt(void)
+{
+    u64 *gdt = (u64 *)GDT;
+
+    gdt[0x20 / 8] = 0x00cffb000000ffff; /* 23: 32-bit code */
+    gdt[0x28 / 8] = 0x00cff3000000ffff; /* 2B: data */
+    gdt[0x30 / 8] = 0x00affb000000ffff; /* 33: 64-bit code */
 }
 
 bool flat_create(void)
@@ -191,8 +212,11 @@ bool flat_create(void)
     if (!vcpu)
         return false;
     memset(vcpu, 0, sizeof(*vcpu));
+    make_gdt();
     model = *cpu_model_find("max");
     model.features &= flat_host_features();
+    journal_create(&journal, JOURNAL_LIVE, 1);
+    vcpu->p.stream = journal_stream(&journal, 0);
     vcpu->model = &model;
     vcpu->mmu.escape = escape;
     vcpu->mmu.locate = locate;
@@ -226,13 +250,20 @@ void flat_set_mode(bool code32)
     memset(&v->fpu, 0, sizeof(v->fpu));
     v->fpu.cw = 0x37f;
     v->fpu.mxcsr = 0x1f80;
-    v->cr0 = CR0_PE | CR0_NE | CR0_MP;
-    v->cr4 = CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE;
+    v->cr0 = CR0_PE | CR0_NE | CR0_MP | CR0_AM;
+    v->mmu.align_check = false;
+    v->cr4 = CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE | CR4_FSGSBASE;
     v->xcr0 = XCR0_X87 | XCR0_SSE | XCR0_AVX;
     v->efer = EFER_LMA | EFER_LME;
     v->cpl = 3;
+    v->gdt = (struct dtable){.base = GDT, .limit = 0x3f};
     for (unsigned i = 0; i < SEG_COUNT; i++)
         set_segment(&v->seg[i], 0x2b, 0x13, false);
+    /* FS and GS hold null selectors, as in a 64-bit process. */
+    for (unsigned i = SEG_FS; i <= SEG_GS; i++) {
+        v->seg[i].sel = 0;
+        v->seg[i].usable = !code32;
+    }
     set_segment(&v->seg[SEG_CS], code32 ? 0x23 : 0x33, 0x1b, !code32);
     v->key =
         (code32 ? CODE_32 : CODE_64) | KEY_SS32 | KEY_FLAT | KEY_FPU | KEY_SSE | KEY_AVX | KEY_PE;
@@ -240,10 +271,25 @@ void flat_set_mode(bool code32)
     mmu_set_privilege(&v->mmu, true, false);
 }
 
-static union {
+/* One block, or those that are kept, found by where they begin and how they were made. */
+enum { KEPT_MAX = 128 };
+static union room {
     struct block b; /* its micro-ops go beyond it */
     u8 room[sizeof(struct block) + BLOCK_UOPS_MAX * sizeof(struct uop)];
-} block;
+} rooms[KEPT_MAX];
+static struct {
+    u64 rip;
+    u32 key;
+    unsigned max_insns;
+} kept[KEPT_MAX];
+static unsigned n_kept;
+static bool keeping;
+
+void flat_keep_blocks(void)
+{
+    keeping = true;
+    n_kept = 0;
+}
 
 static void raise_too_long(struct vcpu *v, const struct uop *u)
 {
@@ -251,16 +297,48 @@ static void raise_too_long(struct vcpu *v, const struct uop *u)
     vcpu_raise_err(v, VEC_GP, 0);
 }
 
+/* The lifter of UD0, UD1 and UD2, which is in no header. */
+void lift_ud(struct lift_state *l, const struct insn_row *row);
+
+static flat_filter *filter;
+
+void flat_set_filter(flat_filter *f)
+{
+    filter = f;
+}
+
+/* Lift one instruction, or what the filter makes of it. */
+static void lift_filtered(struct lift_state *l)
+{
+    struct uop *from = l->out;
+    const struct insn_row *row = filter ? lift_find(l) : NULL;
+    enum flat_change change = FLAT_AS_IT_IS;
+
+    lift_insn(l);
+    if (!filter)
+        return;
+    if (from->op == UOP_UNDEFINED && row && row->lift != lift_ud)
+        row = NULL;
+    change = filter(row);
+    if (change == FLAT_AS_IT_IS)
+        return;
+    l->out = from;
+    l->end = false;
+    if (change == FLAT_IS_UNDEFINED)
+        lift_undefined(l);
+    else
+        lift_emit(l, UOP_NOP);
+}
+
 /* Lift a block at rip; code is read as it is now. */
-static void build(struct vcpu *v, unsigned max_insns, cpu_features_t features)
+static void build(struct vcpu *v, struct block *b, unsigned max_insns, cpu_features_t features)
 {
     struct insn in;
-    struct lift_state l = {.in = &in, .key = v->key, .features = features, .out = block.b.u};
+    struct lift_state l = {.in = &in, .key = v->key, .features = features, .out = b->u};
     u64 rip = v->rip;
     unsigned n = 0;
 
-    while (n < max_insns && n < BLOCK_INSNS_MAX && !l.end &&
-           l.out - block.b.u < BLOCK_UOPS_MAX - 17) {
+    while (n < max_insns && n < BLOCK_INSNS_MAX && !l.end && l.out - b->u < BLOCK_UOPS_MAX - 17) {
         struct uop *from = l.out;
         u64 at = vcpu_is_code64(v) ? rip : (u32)(rip + v->seg[SEG_CS].base);
         int err = insn_decode(&in, v->key & KEY_CODE, (const u8 *)at, INSN_LEN_MAX);
@@ -272,7 +350,7 @@ static void build(struct vcpu *v, unsigned max_insns, cpu_features_t features)
         else if (err)
             lift_undefined(&l);
         else
-            lift_insn(&l);
+            lift_filtered(&l);
         for (; from < l.out; from++) {
             from->idx = (u8)n;
             from->ilen = in.len;
@@ -283,11 +361,25 @@ static void build(struct vcpu *v, unsigned max_insns, cpu_features_t features)
     }
     if (!l.end)
         l.out = lift_end(l.out, rip);
-    block.b.rip = v->rip;
-    block.b.key = v->key | (max_insns == 1 ? KEY_STEP : 0);
-    block.b.n_insns = (u16)n;
-    block.b.n_uops = (u16)(l.out - block.b.u);
-    lift_finish(block.b.u, block.b.n_uops);
+    b->rip = v->rip;
+    b->key = v->key | (max_insns == 1 ? KEY_STEP : 0);
+    b->n_insns = (u16)n;
+    b->n_uops = (u16)(l.out - b->u);
+    lift_finish(b->u, b->n_uops);
+}
+
+static struct block *find(struct vcpu *v, unsigned max_insns, cpu_features_t features)
+{
+    if (!keeping || n_kept == KEPT_MAX)
+        n_kept = 0;
+    for (unsigned i = 0; i < n_kept; i++)
+        if (kept[i].rip == v->rip && kept[i].key == v->key && kept[i].max_insns == max_insns)
+            return &rooms[i].b;
+    kept[n_kept].rip = v->rip;
+    kept[n_kept].key = v->key;
+    kept[n_kept].max_insns = max_insns;
+    build(v, &rooms[n_kept].b, max_insns, features);
+    return &rooms[n_kept++].b;
 }
 
 static bool translating;
@@ -303,16 +395,17 @@ int flat_execute(unsigned blocks, unsigned max_insns, cpu_features_t features)
 
     if (!setjmp(v->escape)) {
         for (unsigned i = 0; i < blocks; i++) {
-            build(v, max_insns, features);
+            struct block *b = find(v, max_insns, features);
+
             if (translating && !v->mmu.align_check) {
-                block.b.key &= ~(u32)KEY_STEP;
-                block.b.key |= v->mmu.index == MMU_USER ? KEY_USER : 0;
+                b->key &= ~(u32)KEY_STEP;
+                b->key |= v->mmu.index == MMU_USER ? KEY_USER : 0;
                 v->p.budget.left = 1u << 30;
-                bt_run_alone(v, &block.b);
+                bt_run_alone(v, b);
                 continue;
             }
-            v->blk = &block.b;
-            block.b.u->fn(v, block.b.u);
+            v->blk = b;
+            b->u->fn(v, b->u);
         }
         return -1;
     }
@@ -332,7 +425,7 @@ int flat_run_guest(struct flat_state *s, bool code32, unsigned max_insns, cpu_fe
     v->rflags |= s->flags & FL_DF;
     v->cc = cc_from_flags((u32)s->flags);
     v->p.budget.left = 1u << 30;
-    vector = flat_execute(~0u, max_insns, features);
+    vector = flat_execute(filter ? 65536 : ~0u, max_insns, features);
     memcpy(s->gpr, v->r, sizeof(s->gpr));
     s->rip = v->rip;
     s->flags = vcpu_flags(v) & FLAGS_KEPT;

@@ -12,6 +12,7 @@
 #define X86SIM_TESTS_LIB_FLAT_H
 
 #include "cpu/features.h"
+#include "cpu/lift.h"
 #include "cpu/vcpu.h"
 #include "src/base/types.h"
 
@@ -38,6 +39,11 @@ int flat_run_host(struct flat_state *s, bool code32);
 void flat_translate(bool on);
 /* Guest: blocks of at most `max_insns` instructions. features: what the CPU has. */
 int flat_run_guest(struct flat_state *s, bool code32, unsigned max_insns, cpu_features_t features);
+/* For tests of tests: what becomes of an instruction when it is lifted. row: what describes it, NULL: it is #UD. */
+enum flat_change { FLAT_AS_IT_IS, FLAT_DOES_NOTHING, FLAT_IS_UNDEFINED };
+typedef enum flat_change flat_filter(const struct insn_row *row);
+/* Ask `filter` of each instruction that the interpreter lifts; a run then ends (with -1) after 65536 blocks. NULL: no more. */
+void flat_set_filter(flat_filter *filter);
 /* For other modes: the vCPU itself (flat_create first; flat_set_mode gives the state of
  * flat_run_guest). */
 struct vcpu *flat_vcpu(void);
@@ -45,6 +51,10 @@ void flat_set_mode(bool code32);
 /* Run from rip at most `blocks` blocks of at most max_insns instructions. Returns the vector of the
  * exception that ended it, rip being the instruction's, or -1. */
 int flat_execute(unsigned blocks, unsigned max_insns, cpu_features_t features);
+
+/* From here on blocks that were lifted are used again, until the next call: the code may not change between two calls, nor
+ * the features. Without it each block is lifted whenever it is executed. */
+void flat_keep_blocks(void);
 
 /* The features that the host has: for comparing with it. */
 cpu_features_t flat_host_features(void);

@@ -53,11 +53,11 @@ enum {
 #define FLOW_NODES 16
 #define FLOW_FUNCTIONS 4 /* the last ones */
 #define FLOW_ITEMS 9     /* of a node at most */
-#define FLOW_NODE_BYTES 0x400
+#define FLOW_NODE_BYTES 0x4c0
 #define FLOW_PAD 8 /* length of what may fault: handlers skip as much */
 
 struct flow_item {
-    u8 bytes[96];
+    u8 bytes[128];
     u8 len;
     u8 site;   /* 1 + offset of a patchable instruction (opcode, four bytes); 0: none */
     u8 fix;    /* offset of a word to which the address of a site or node is added; 0: none */

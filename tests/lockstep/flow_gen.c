@@ -162,6 +162,59 @@ static void make_string(struct maker *m)
           0x90, 0x90, 0x90, 0xfc);
 }
 
+/* VEX, three bytes; what follows is ModRM. */
+static void vex(struct maker *m, unsigned reg, unsigned map, bool w, unsigned vvvv, bool l,
+                unsigned pp, unsigned op)
+{
+    BYTES(&m->g, 0xc4, (u8)(0x60 | (reg < 8 ? 0x80 : 0) | map),
+          (u8)(w << 7 | (~vvvv & 15) << 3 | l << 2 | pp), (u8)op);
+}
+
+/* Between registers that have no host register of their own everywhere. */
+static void make_high_step(struct maker *m)
+{
+    static const u8 ops[] = {0x01, 0x29, 0x31, 0x09, 0x21, 0x39, 0x89, 0x85, 0x11, 0x19};
+
+    BYTES(&m->g, (u8)(pick(m, 2) ? 0x4d : 0x45), ops[pick(m, ARRAY_SIZE(ops))],
+          (u8)(0xc0 | pick(m, 8) << 3 | pick(m, 4)));
+}
+
+/* AVX at RSI: loads, stores, additions; padded. */
+static void make_vector_step(struct maker *m)
+{
+    unsigned from = m->it.len, reg = pick(m, 16), vvvv = pick(m, 8);
+    bool l = pick(m, 4);
+
+    switch (pick(m, 4)) {
+    case 0: vex(m, reg, 1, false, 0, l, 0, 0x10 + pick(m, 2)); break; /* VMOVUPS */
+    case 1: vex(m, reg, 1, false, 0, l, 2, pick(m, 2) ? 0x6f : 0x7f); break;
+    default: vex(m, reg, 1, false, vvvv, l, 1, pick(m, 2) ? 0xfe : 0xef); break;
+    }
+    BYTES(&m->g, (u8)(0x46 | (reg & 7) << 3), (u8)(pick(m, 2) ? 16 * pick(m, 8) : pick(m, 128)));
+    while (m->it.len - from < FLOW_PAD)
+        byte(&m->g, 0x90);
+}
+
+/* A gather from around RSI, mostly of all elements, by small indexes; padded. */
+static void make_gather(struct maker *m)
+{
+    unsigned to = pick(m, 16), index = pick(m, 8), mask = pick(m, 8), from;
+    bool l = pick(m, 2), all = pick(m, 3);
+
+    vex(m, 2, 1, false, index, true, 1, 0x72); /* VPSRLD */
+    BYTES(&m->g, (u8)(0xd0 | index), (u8)(19 + pick(m, 10)));
+    if (all) { /* VPCMPEQD */
+        vex(m, mask, 1, false, mask, true, 1, 0x76);
+        byte(&m->g, 0xc0 | mask << 3 | mask);
+    }
+    from = m->it.len;
+    vex(m, to, 2, pick(m, 2), mask, l, 1, 0x90 + pick(m, 4));
+    BYTES(&m->g, (u8)(0x44 | (to & 7) << 3), (u8)(pick(m, 4) << 6 | index << 3 | 6),
+          (u8)pick(m, 256));
+    while (m->it.len - from < FLOW_PAD)
+        byte(&m->g, 0x90);
+}
+
 /* An operand at RSI, or at RSI + RCX * scale, a small way off; padded, since it may fault. */
 static void make_step(struct maker *m)
 {
@@ -172,7 +225,7 @@ static void make_step(struct maker *m)
     u8 reg = registers[pick(m, ARRAY_SIZE(registers))];
 
     if (!m->g.code32 && sse && pick(m, 2))
-        byte(&m->g, 0x48);
+        byte(&m->g, pick(m, 2) ? 0x48 : 0x44 | pick(m, 2) << 3); /* REX.R: R8, R10, R11 */
     if (sse)
         byte(&m->g, ops[pick(m, ARRAY_SIZE(ops))]);
     else
@@ -186,31 +239,73 @@ static void make_step(struct maker *m)
         byte(&m->g, 0x90);
 }
 
-/* A loop over memory by several operands at one register, to and over the border of a page that may be missing. */
-static void make_walk(struct maker *m)
+static void make_some_step(struct maker *m, bool *gathered)
+{
+    unsigned kind = m->g.code32 ? 9 : pick(m, 10);
+
+    if (kind == 0 && !*gathered) {
+        make_gather(m);
+        *gathered = true;
+    } else if (kind <= 2) {
+        make_vector_step(m);
+    } else if (kind <= 4) {
+        make_high_step(m);
+    } else {
+        make_step(m);
+    }
+}
+
+/* An operand at RDI, which goes to and fro between two pages; padded. */
+static void make_turn(struct maker *m, unsigned bits)
+{
+    static const u8 ops[] = {0x8b, 0x89, 0x03, 0x01, 0x3b};
+    unsigned from = m->it.len;
+
+    BYTES(&m->g, ops[pick(m, ARRAY_SIZE(ops))], (u8)(0x47 | pick(m, 4) << 3), (u8)pick(m, 256));
+    while (m->it.len - from < FLOW_PAD)
+        byte(&m->g, 0x90);
+    BYTES(&m->g, 0x81, 0xf7); /* XOR EDI */
+    value(&m->g, bits, 4);
+}
+
+/* Where a walk begins, and by how much it goes on each round. */
+static u32 begin_walk(struct maker *m, unsigned *step)
 {
     static const u8 steps[] = {1, 4, 8, 16, 0xf8, 0, 64};
-    unsigned n = 2 + pick(m, 4), again, step = steps[pick(m, ARRAY_SIZE(steps))];
-    u32 from = FLOW_DATA + 0x1000 * (1 + pick(m, 3)) - pick(m, 512);
-    bool stack = pick(m, 2);
 
+    *step = steps[pick(m, ARRAY_SIZE(steps))];
     switch (pick(m, 5)) {
-    case 0: from = FLOW_MISSING + 0x1000 * pick(m, 2) - pick(m, 512); break;
+    case 0: return FLOW_MISSING + 0x1000 * pick(m, 2) - pick(m, 512);
     case 1: /* down to where it must not write */
-        from = FLOW_READ_ONLY + 0x1000 + pick(m, 256);
-        step = 0xf8;
-        break;
-    default: break;
+        *step = 0xf8;
+        return FLOW_READ_ONLY + 0x1000 + pick(m, 256);
+    default: return FLOW_DATA + 0x1000 * (1 + pick(m, 3)) - pick(m, 512);
     }
+}
+
+/* A loop over memory by several operands at one register, to and over the border of a page that may be missing, perhaps with others
+ * at a second. */
+static void make_walk(struct maker *m)
+{
+    unsigned n = 2 + pick(m, 4), again, step, turn = 0x1000u << pick(m, 2);
+    u32 from = begin_walk(m, &step);
+    bool stack = pick(m, 2), gathered = pick(m, 2), second = pick(m, 2);
+
     byte(&m->g, 0xbe); /* MOV ESI */
     value(&m->g, from, 4);
+    if (second) {
+        byte(&m->g, 0xbf);
+        value(&m->g, FLOW_DATA + 0x80 + pick(m, 0x3f00), 4);
+    }
     byte(&m->g, 0xb9);
     value(&m->g, 1 + pick(m, pick(m, 2) ? 16 : 120), 4);
     again = m->it.len;
     if (stack)
         byte(&m->g, 0x50);
     while (n-- > 0)
-        make_step(m);
+        make_some_step(m, &gathered);
+    if (second)
+        make_turn(m, turn);
     if (stack)
         byte(&m->g, 0x5a);
     BYTES(&m->g, 0x83, 0xc6, (u8)step);
@@ -273,14 +368,6 @@ static void make_sse(struct maker *m)
         memory_operand(m, reg, op == 0x10 || op == 0x11 ? 1 : 16);
     else
         byte(&m->g, 0xc0 | (reg & 7) << 3 | pick(m, op == 0x2a ? 4 : 8));
-}
-
-/* VEX, three bytes; what follows is ModRM. */
-static void vex(struct maker *m, unsigned reg, unsigned map, bool w, unsigned vvvv, bool l,
-                unsigned pp, unsigned op)
-{
-    BYTES(&m->g, 0xc4, (u8)(0x60 | (reg < 8 ? 0x80 : 0) | map),
-          (u8)(w << 7 | (~vvvv & 15) << 3 | l << 2 | pp), (u8)op);
 }
 
 /* AVX between SSE: upper halves come, stay and go. */
@@ -460,7 +547,8 @@ void flow_make_item(struct maker *m, struct flow_item *to)
     case 3:
     case 4: make_patch(m); break;
     case 5: make_fault(m); break;
-    case 6: make_walk(m); break;
+    case 6:
+    case 17: make_walk(m); break;
     case 7: make_string(m); break;
     case 8: make_interrupt(m); break;
     case 9: make_sse(m); break;

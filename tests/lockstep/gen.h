@@ -11,7 +11,7 @@
 #include "src/base/types.h"
 
 #define GEN_ITEMS_MAX 64
-#define GEN_ITEM_BYTES 64
+#define GEN_ITEM_BYTES 128
 
 struct gen_item {
     u8 bytes[GEN_ITEM_BYTES];

@@ -292,12 +292,15 @@ static void sysenter_sysexit(void)
     wrmsr(MSR_SYSENTER_CS, 0);
     for (unsigned user = 0; user < 2; user++)
         for (unsigned exit = 0; exit < 2; exit++) {
-            word want = is_amd ? V_UD : V_GP;
+            /* AMD's processors know neither in long mode, but look at SYSEXIT's privilege before. */
+            bool privilege = exit && user;
+            word want = is_amd && !privilege ? V_UD : V_GP;
 
             (user ? sys_user : sys_kernel)(&c, (uintptr_t)(exit ? do_sysexit : sysenter));
             sys_go(&c);
-            check(c.vector == want, "%s with no CS at CPL %u: vector %lu",
-                  exit ? "SYSEXIT" : "SYSENTER", user * 3, c.vector);
+            check_but(is_amd && privilege ? ON_TCG : 0, "APM vol. 3 SYSEXIT (CPL was not 0)",
+                      c.vector == want, "%s with no CS at CPL %u: vector %lu",
+                      exit ? "SYSEXIT" : "SYSENTER", user * 3, c.vector);
         }
 }
 

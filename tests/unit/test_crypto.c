@@ -29,8 +29,9 @@ static void expand(__m128i *key, __m128i first)
     for (unsigned i = 0; i < 10; i++) {
         __m128i k = key[i], t = crypto_aeskeygenassist(k, k, rcon[i]);
 
-        for (unsigned n = 0; n < 3; n++)
-            k = _mm_xor_si128(k, _mm_slli_si128(key[i], 4 * (int)(n + 1)));
+        k = _mm_xor_si128(k, _mm_slli_si128(key[i], 4));
+        k = _mm_xor_si128(k, _mm_slli_si128(key[i], 8));
+        k = _mm_xor_si128(k, _mm_slli_si128(key[i], 12));
         key[i + 1] = _mm_xor_si128(k, _mm_shuffle_epi32(t, 0xff));
     }
 }

@@ -2,7 +2,7 @@
  *
  * The avx set: code for x86-64-v3 with intrinsics. axpy (fused multiplication and addition over arrays in the first cache),
  * mandel-avx2 (registers alone), find (bytes compared 32 at a time, as in a C library's memchr, with VZEROUPPER behind each call), dot8
- * (bytes multiplied and added up), sha-ni and aes-ni. Left out where the processor has not what they need.
+ * (bytes multiplied and added up), gather (VPGATHERDD and VGATHERQPD from a table of 64 KiB), sha-ni and aes-ni. Left out where the processor has not what they need.
  */
 #include "tests/bench/guest/bench.h"
 
@@ -137,6 +137,25 @@ __attribute__((target("avx2"))) static uint64_t dot8_run(void *state, uint64_t w
     return sum;
 }
 
+/* Each round's indexes come from what the round before found. */
+__attribute__((target("avx2"))) static uint64_t gather_run(void *state, uint64_t work)
+{
+    const uint8_t *text = state;
+    __m256i at = _mm256_setr_epi32(1, 2000, 3, 4000, 5, 6000, 7, 8000), total = at;
+    __m256d sum = _mm256_setzero_pd();
+
+    for (uint64_t round = 0; round < work; round++) {
+        __m256i found = _mm256_i32gather_epi32((const int *)text, at, 4);
+        __m256d wide = _mm256_i64gather_pd((const double *)text, _mm256_srli_epi64(at, 51), 8);
+
+        total = _mm256_add_epi32(total, found);
+        sum = _mm256_xor_pd(sum, wide);
+        at = _mm256_srli_epi32(_mm256_add_epi32(found, at), 18);
+    }
+    total = _mm256_xor_si256(total, _mm256_castpd_si256(sum));
+    return mix((uint64_t)_mm256_extract_epi64(total, 0), (uint64_t)_mm256_extract_epi64(total, 3));
+}
+
 __attribute__((target("sha,sse4.1"))) static uint64_t sha_run(void *state, uint64_t work)
 {
     const __m128i *text = state;
@@ -185,6 +204,7 @@ const struct program vector_programs[] = {
     {"mandel-avx2", "avx", 400000, NULL, mandel_run},
     {"find", "avx", 30000, text_setup, find_run},
     {"dot8", "avx", 60000, text_setup, dot8_run},
+    {"gather", "avx", 10000000, text_setup, gather_run},
     {"sha-ni", "avx", 2000, text_setup, sha_run},
     {"aes-ni", "avx", 60000, text_setup, aes_run},
     {NULL, NULL, 0, NULL, NULL},
