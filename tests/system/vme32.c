@@ -429,6 +429,7 @@ void system_main(void)
         protected_mode();
     } else {
         absent("VME");
+        check(!(read_cr4() & (CR4_VME | CR4_PVI)), "CR4 without VME: %lx", read_cr4());
     }
     report("vme32");
 }
