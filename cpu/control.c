@@ -14,6 +14,7 @@
 #include "cpu/lapic.h"
 #include "cpu/monitor.h"
 #include "cpu/sys.h"
+#include "cpu/vme.h"
 
 #define CR0_KNOWN                                                                                  \
     (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD |     \
@@ -107,6 +108,7 @@ static u64 cr4_allowed(const struct vcpu *v)
         u32 bits;
     } by_feature[] = {
         {FEAT_BASE, CR4_PSE | CR4_MCE | CR4_PCE},
+        {FEAT_VME, CR4_VME | CR4_PVI},
         {FEAT_TSC, CR4_TSD},
         {FEAT_DE, CR4_DE},
         {FEAT_PAE, CR4_PAE},
@@ -226,26 +228,22 @@ void sys_mov_to_dr(struct vcpu *v, const struct uop *u)
 
 /* --- Flags -------------------------------------------------------------------------------------- */
 
-static void check_iopl(struct vcpu *v)
-{
-    if (vcpu_is_pe(v) && v->cpl > (v->rflags & FL_IOPL) >> 12)
-        vcpu_raise_err(v, VEC_GP, 0);
-}
-
 void sys_cli(struct vcpu *v, const struct uop *u)
 {
     (void)u;
-    check_iopl(v);
-    v->rflags &= ~(u32)FL_IF;
+    v->rflags &= ~vme_interrupt_flag(v);
 }
 
 void sys_sti(struct vcpu *v, const struct uop *u)
 {
+    u32 flag = vme_interrupt_flag(v);
+
     (void)u;
-    check_iopl(v);
-    if (!(v->rflags & FL_IF))
+    if (flag == FL_VIF && (v->rflags & FL_VIP))
+        vcpu_raise_err(v, VEC_GP, 0);
+    if (!(v->rflags & FL_IF) && flag == FL_IF)
         v->shadow = true;
-    v->rflags |= FL_IF;
+    v->rflags |= flag;
 }
 
 static void set_ac(struct vcpu *v, bool on)

@@ -38,6 +38,19 @@ static void drop(struct participant *p, u64 gfn, unsigned what)
     }
 }
 
+/* v moves the A20 gate in the instruction that it executes: nobody else shall believe in the old one. False: that has to be
+ * waited for. */
+static bool may_move_a20(struct vcpu *v)
+{
+    u64 object;
+
+    if (!v->p.dir)
+        return true;
+    object = directory_a20_object(v->p.dir);
+    v->mmu.where = v->cur;
+    return !setting_change(&v->p, object) && !mmu_check_fails(&v->mmu, object, RIGHT_WRITE);
+}
+
 static void wrote(struct participant *p, u64 gpa, unsigned size, unsigned kinds)
 {
     struct vcpu *v = p->owner;
@@ -183,13 +196,22 @@ u64 vcpu_port_read(struct vcpu *v, u16 port, unsigned size)
 void vcpu_port_write(struct vcpu *v, u16 port, unsigned size, u64 value)
 {
     struct io_space *io = v->env->io;
+    bool moves;
 
     locate(v, v->cur);
     vcpu_need_io_hold(v);
     io->begin(io->ctx, &v->p);
+    moves = io_port_moves_a20(io, port, value);
+    if (moves && !may_move_a20(v)) {
+        io->end(io->ctx, &v->p);
+        mmu_peek_forget(&v->mmu);
+        longjmp(v->escape, ESCAPE_MISS);
+    }
     check_consumed(v);
     io_port_write(io, &v->p, port, size, value);
     io->end(io->ctx, &v->p);
+    if (moves)
+        mmu_drop(&v->mmu, ~(u64)0, DROP_A20);
 }
 
 u64 vcpu_rdtsc(struct vcpu *v)

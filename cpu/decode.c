@@ -13,7 +13,8 @@
  * Zydis' to check. EVEX, XOP and 3DNow! are announced by no model and are refused here.
  *
  * A 66 prefix on a near branch in 64-bit code follows AMD (the operand size becomes 16), as the
- * vendor is AMD. Intel SDM vol. 2 ch. 2, AMD APM vol. 3 ch. 1.
+ * vendor is AMD; so does what is fetched of an instruction that does not exist, before its #UD: an
+ * opcode of UD0 or UD1 ends it, others have their operands, which may fault or be too long. Intel SDM vol. 2 ch. 2, AMD APM vol. 3 ch. 1.
  */
 #include "cpu/decode.h"
 
@@ -225,6 +226,84 @@ static void read_operands(struct insn *in, const ZydisDecodedInstruction *z, con
     in->imm2 = read_imm(in, z, 1);
 }
 
+/* ---- What does not exist ---------------------------------------------------------------------------------------- */
+
+static bool is_prefix(enum code_mode mode, u8 byte)
+{
+    static const u8 prefixes[] = {0x66, 0x67, 0xf2, 0xf3, 0xf0, 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65};
+
+    return memchr(prefixes, byte, sizeof(prefixes)) || (mode == CODE_64 && (byte & 0xf0) == 0x40);
+}
+
+static unsigned prefixes_of(enum code_mode mode, const u8 *bytes, unsigned n)
+{
+    unsigned i = 0;
+
+    while (i < n && is_prefix(mode, bytes[i]))
+        i++;
+    return i;
+}
+
+/* Bytes from ModRM on, without an immediate; as many as can be told from n. */
+static unsigned modrm_length(enum code_mode mode, bool p67, const u8 *b, unsigned n)
+{
+    unsigned mod = n ? b[0] >> 6 : 3, rm = n ? b[0] & 7 : 0, length = 1;
+
+    if (mod == 3)
+        return 1;
+    if (mode != CODE_64 && (mode == CODE_16) != p67)
+        return mod == 1 ? 2 : mod == 2 || rm == 6 ? 3 : 1;
+    if (rm == 4) {
+        if (n < 2)
+            return 2;
+        rm = b[1] & 7;
+        length = 2;
+    }
+    return length + (mod == 1 ? 1u : mod == 2 || rm == 5 ? 4u : 0);
+}
+
+/* How many bytes, or at least how many, are fetched before #UD: in the three-byte maps an undefined opcode has ModRM, and an
+ * immediate in the second, as a defined one; so have those that 64-bit code has lost their immediates. */
+static unsigned undefined_length(enum code_mode mode, const u8 *bytes, unsigned n)
+{
+    unsigned i = prefixes_of(mode, bytes, n), left = n - i;
+    const u8 *op = bytes + i;
+
+    if (left >= 2 && op[0] == 0x0f && (op[1] == 0x38 || op[1] == 0x3a))
+        return left < 3 ? i + 3
+                        : i + 3 + (op[1] == 0x3a) +
+                              modrm_length(mode, memchr(bytes, 0x67, i), op + 3, left - 3);
+    if (mode != CODE_64 || !left)
+        return i;
+    if (op[0] == 0x9a || op[0] == 0xea)
+        return i + (memchr(bytes, 0x66, i) ? 5 : 7);
+    return op[0] == 0xd4 || op[0] == 0xd5 ? i + 2 : i;
+}
+
+/* UD0, UD1 and what VIA has between: undefined by the opcode, and nothing behind it is fetched. */
+static bool ends_with_opcode(enum code_mode mode, const u8 *bytes, unsigned n)
+{
+    static const u8 opcodes[] = {0xa6, 0xa7, 0xb9, 0xff};
+    unsigned i = prefixes_of(mode, bytes, n);
+
+    return i + 2 <= MIN(n, INSN_LEN_MAX) && bytes[i] == 0x0f &&
+           memchr(opcodes, bytes[i + 1], sizeof(opcodes));
+}
+
+/* Zydis has found no instruction, for the reason `st`. */
+static int not_found(ZyanStatus st, enum code_mode mode, const u8 *bytes, unsigned n)
+{
+    unsigned length;
+
+    if (st == ZYDIS_STATUS_NO_MORE_DATA || st == ZYDIS_STATUS_INSTRUCTION_TOO_LONG) {
+        if (ends_with_opcode(mode, bytes, n))
+            return -EILSEQ;
+        return st == ZYDIS_STATUS_NO_MORE_DATA && n < INSN_LEN_MAX ? -EAGAIN : -E2BIG;
+    }
+    length = undefined_length(mode, bytes, n);
+    return length > INSN_LEN_MAX ? -E2BIG : length > n ? -EAGAIN : -EILSEQ;
+}
+
 int insn_decode(struct insn *in, enum code_mode mode, const u8 *bytes, unsigned n)
 {
     ZydisDecodedInstruction z;
@@ -234,12 +313,8 @@ int insn_decode(struct insn *in, enum code_mode mode, const u8 *bytes, unsigned 
     if (!n)
         return -EAGAIN;
     st = ZydisDecoderDecodeInstruction(&decoders[mode], NULL, bytes, n, &z);
-    if (st == ZYDIS_STATUS_NO_MORE_DATA)
-        return n < INSN_LEN_MAX ? -EAGAIN : -E2BIG;
-    if (st == ZYDIS_STATUS_INSTRUCTION_TOO_LONG)
-        return -E2BIG;
     if (!ZYAN_SUCCESS(st))
-        return -EILSEQ;
+        return not_found(st, mode, bytes, n);
 
     memset(in, 0, sizeof(*in));
     if (!read_map(in, &z))

@@ -8,9 +8,11 @@
  * Intel SDM vol. 2 JMP, CALL, RET, IRET; vol. 3 §5.8, §7.3, §20.2.
  */
 #include "cpu/address.h"
+#include "cpu/escape.h"
 #include "cpu/gate.h"
 #include "cpu/sys.h"
 #include "cpu/task.h"
+#include "cpu/vme.h"
 
 static bool is_real_like(const struct vcpu *v)
 {
@@ -412,16 +414,29 @@ static void iret_task(struct vcpu *v)
     v->nmi_blocked = false;
 }
 
-void sys_iret(struct vcpu *v, const struct uop *u)
+/* IRET within real or virtual-8086 mode. virtual_if: VIF is what the image's IF is about. */
+static void iret_real(struct vcpu *v, const struct frame *f, u64 rip, u16 cs, u32 flags, u32 mask,
+                      bool virtual_if)
+{
+    if (vcpu_is_v86(v))
+        mask &= ~(u32)FL_IOPL;
+    if (virtual_if) {
+        flags = vme_popped(v, flags);
+        mask |= FL_VIF;
+    }
+    return_real(v, f, rip, cs);
+    set_flags(v, flags, mask);
+}
+
+static void iret(struct vcpu *v, const struct uop *u)
 {
     struct frame f;
     unsigned osize = u->osize;
+    bool virtual_if = vme_flags_are_virtual(v, osize);
     u32 mask, flags;
     u64 rip;
     u16 cs;
 
-    if (vcpu_is_v86(v) && (v->rflags & FL_IOPL) != FL_IOPL)
-        vcpu_raise_err(v, VEC_GP, 0);
     if (!is_real_like(v) && (v->rflags & FL_NT)) {
         if (vcpu_is_lma(v))
             vcpu_raise_err(v, VEC_GP, 0);
@@ -438,8 +453,7 @@ void sys_iret(struct vcpu *v, const struct uop *u)
     cs = frame_pop(v, &f, osize);
     flags = frame_pop(v, &f, osize);
     if (is_real_like(v)) {
-        return_real(v, &f, rip, cs);
-        set_flags(v, flags, vcpu_is_v86(v) ? mask & ~(u32)FL_IOPL : mask);
+        iret_real(v, &f, rip, cs, flags, mask, virtual_if);
     } else if ((flags & FL_VM) && v->cpl == 0 && !vcpu_is_lma(v) && osize == 4) {
         iret_to_v86(v, &f, rip, cs, flags);
     } else {
@@ -448,4 +462,26 @@ void sys_iret(struct vcpu *v, const struct uop *u)
     }
     mmu_peek_end(&v->mmu);
     vcpu_update_mode(v);
+    vme_check_pending(v);
+}
+
+static void try_iret(struct vcpu *v, void *u)
+{
+    iret(v, u);
+}
+
+/* An IRET that faults has unblocked NMI all the same, before the fault's handler (SDM vol. 3 §6.7.1). */
+void sys_iret(struct vcpu *v, const struct uop *u)
+{
+    enum escape why;
+
+    if (likely(!v->nmi_blocked)) {
+        iret(v, u);
+        return;
+    }
+    why = vcpu_try(v, try_iret, (void *)(uintptr_t)u);
+    if (why == ESCAPE_EXCEPTION)
+        v->nmi_blocked = false;
+    if (why != ESCAPE_NONE)
+        vcpu_rethrow(v, why);
 }

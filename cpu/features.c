@@ -15,7 +15,7 @@
 /* enum cpu_feature has less than a bit for each feature. */
 _Static_assert(FEAT_COUNT <= 128, "cpu_features_t is too small");
 
-enum since { SINCE_FIXED, SINCE_V1, SINCE_V2, SINCE_V3, SINCE_MAX, SINCE_NONE };
+enum since { SINCE_FIXED, SINCE_V1, SINCE_V2, SINCE_V3, SINCE_MAX };
 
 static const struct feature {
     const char *name, *other;
@@ -74,7 +74,7 @@ const char *cpu_feature_name(unsigned f)
 
 bool cpu_feature_is_switchable(unsigned f)
 {
-    return cpu_feature_name(f) && table[f].since != SINCE_FIXED && table[f].since != SINCE_NONE;
+    return cpu_feature_name(f) && table[f].since != SINCE_FIXED;
 }
 
 /* Are the n characters at text this name, dots, dashes and underscores left out of both? */
@@ -136,9 +136,6 @@ static int read_switch(struct cpu_model *m, const char *text, size_t n, char *er
     if (!f)
         return msg_wrong(err, err_size, "unknown feature '%.*s'; --cpu help lists them", (int)n - 1,
                          text + 1);
-    if (table[f].since == SINCE_NONE && *text == '+')
-        return msg_wrong(err, err_size, "%s is not implemented; --cpu help lists what is",
-                         table[f].name);
     if (table[f].since == SINCE_FIXED && *text == '-')
         return msg_wrong(err, err_size, "%s cannot be switched off", table[f].name);
     if (*text == '+')
@@ -187,10 +184,9 @@ int cpu_model_set_features(struct cpu_model *m, const char *text, char *err, siz
         size_t n = strcspn(text, ",");
         unsigned f = find_feature(text, n);
 
-        if (!f || table[f].since == SINCE_NONE)
-            return msg_wrong(err, err_size, "%s feature '%.*s'",
-                             f ? "this version does not implement the" : "unknown",
-                             (int)MIN(n, (size_t)64), text);
+        if (!f)
+            return msg_wrong(err, err_size, "unknown feature '%.*s'", (int)MIN(n, (size_t)64),
+                             text);
         set |= cpu_feature_bit(f);
         text += n;
         if (!*text++)

@@ -11,6 +11,7 @@
 #include "cpu/lift_int.h"
 #include "cpu/stack.h"
 #include "cpu/uops.h"
+#include "cpu/vme.h"
 
 ALWAYS_INLINE bool is_target(const struct vcpu *v, const struct uop *u, u64 target)
 {
@@ -177,7 +178,7 @@ void uop_pause(struct vcpu *v, const struct uop *u)
     vcpu_pause(v);
 }
 
-/* INT3, INTO, INT1 never look at IOPL; INT n in virtual-8086 mode does (VME is not there). The
+/* INT3, INTO, INT1 never look at IOPL; INT n in virtual-8086 mode does, and may stay there. The
  * handler is entered inside the instruction, so a fault on the way is the instruction's own. */
 void help_int(struct vcpu *v, const struct uop *u)
 {
@@ -193,9 +194,8 @@ void help_int(struct vcpu *v, const struct uop *u)
         break;
     case INT_1: deliver_software(v, VEC_DB, next, true); break;
     default:
-        if (vcpu_is_v86(v) && (v->rflags & FL_IOPL) != FL_IOPL)
-            vcpu_raise_err(v, VEC_GP, 0);
-        deliver_software(v, (u8)u->imm, next, false);
+        if (!vcpu_is_v86(v) || !vme_int(v, (u8)u->imm, next))
+            deliver_software(v, (u8)u->imm, next, false);
         break;
     }
 }

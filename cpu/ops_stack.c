@@ -11,6 +11,7 @@
 #include "cpu/exec_int.h"
 #include "cpu/stack.h"
 #include "cpu/uops.h"
+#include "cpu/vme.h"
 
 /* Each returns whether it was done (see TWO_SPEEDS). */
 ALWAYS_INLINE bool push_R(struct vcpu *v, const struct uop *u, enum stack_kind k, bool fast)
@@ -189,20 +190,9 @@ void help_enter(struct vcpu *v, const struct uop *u)
     stack_set(v, u, ST_G, end);
 }
 
-/* Virtual-8086 code with IOPL < 3: PUSHF and POPF fault unless VME virtualises IF. Returns whether
- * it does. */
-static bool flags_are_virtual(struct vcpu *v, const struct uop *u)
-{
-    if (!vcpu_is_v86(v) || (v->rflags & FL_IOPL) == FL_IOPL)
-        return false;
-    if (!(v->cr4 & CR4_VME) || u->osize != 2)
-        vcpu_raise_err(v, VEC_GP, 0);
-    return true;
-}
-
 void help_pushf(struct vcpu *v, const struct uop *u)
 {
-    bool virtual_if = flags_are_virtual(v, u);
+    bool virtual_if = vme_flags_are_virtual(v, u->osize);
     u32 fl = vcpu_flags(v) & ~(u32)(FL_RF | FL_VM);
 
     if (virtual_if)
@@ -212,17 +202,15 @@ void help_pushf(struct vcpu *v, const struct uop *u)
 
 void help_popf(struct vcpu *v, const struct uop *u)
 {
-    bool virtual_if = flags_are_virtual(v, u);
+    bool virtual_if = vme_flags_are_virtual(v, u->osize);
     u32 old = vcpu_flags(v), popped = (u32)stack_top(v, u, ST_G), fl;
     u32 change = FL_ARITH | FL_TF | FL_DF | FL_NT;
 
     if (u->osize != 2)
         change |= FL_AC | FL_ID;
     if (virtual_if) {
-        if ((popped & FL_TF) || ((popped & FL_IF) && (old & FL_VIP)))
-            vcpu_raise_err(v, VEC_GP, 0);
+        popped = vme_popped(v, popped);
         change |= FL_VIF;
-        popped = (popped & ~(u32)FL_VIF) | (popped & FL_IF ? FL_VIF : 0);
     } else {
         if (v->cpl == 0)
             change |= FL_IOPL;

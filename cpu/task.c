@@ -17,6 +17,7 @@
 #include "cpu/escape.h"
 #include "cpu/frame.h"
 #include "cpu/segment.h"
+#include "cpu/vme.h"
 
 enum { NEW_GPRS = 8, NEW_SEGS = SEG_COUNT };
 
@@ -266,6 +267,7 @@ void task_switch(struct vcpu *v, const struct task_request *req, const struct de
     v->seg[SEG_TR].type |= DT_BUSY;
     load_new(v, &t);
     vcpu_update_mode(v);
+    vme_check_pending(v);
     if (faults) {
         v->fault = fault;
         v->fault_pending = true;

@@ -283,7 +283,7 @@ struct vcpu {
     bool
         rf_loaded; /* RF stays: the present instruction loaded it (IRET, task switch), or is a REP that goes on */
     bool
-        fault_pending; /* `fault` has to be delivered at this boundary (a task switch ended in it) */
+        fault_pending; /* `fault` has to be delivered at this boundary (a task switch ended in it; cpu/vme.c) */
     struct exception fault;
     u64 monitor_gpa;  /* armed MONITOR line, ~0: none */
     bool monitor_hit; /* it was written since (or may have been); under p.lock while parked */

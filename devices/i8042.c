@@ -8,7 +8,7 @@
  * takes time, so the input buffer always reads empty. Keyboard bytes are translated from set 2 to
  * set 1 while the command byte says so, its answers too, as the real chip does.
  *
- * DEVIATION: the A20 gate bit is kept but has no effect (see port92.c).
+ * The output port's bit 1 opens the A20 gate, and commands DD and DF do; see port92.c.
  */
 #include "devices/i8042.h"
 
@@ -210,8 +210,24 @@ static void command_write(void *dev, struct participant *by, u64 offset, unsigne
     pump(k);
 }
 
-const struct region_ops i8042_data_ops = {data_read, data_write, .max_size = 1};
-const struct region_ops i8042_command_ops = {status_read, command_write, .max_size = 1};
+static int data_a20(const void *dev, u64 offset, u8 value)
+{
+    const struct i8042 *k = dev;
+
+    (void)offset;
+    return k->command == 0xd1 ? !!(value & OUT_A20) : -1;
+}
+
+static int command_a20(const void *dev, u64 offset, u8 value)
+{
+    (void)dev;
+    (void)offset;
+    return value == 0xdd ? 0 : value == 0xdf ? 1 : -1;
+}
+
+const struct region_ops i8042_data_ops = {data_read, data_write, .a20 = data_a20, .max_size = 1};
+const struct region_ops i8042_command_ops = {status_read, command_write, .a20 = command_a20,
+                                             .max_size = 1};
 
 void i8042_key(struct i8042 *k, u8 code, bool down)
 {

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System control port A of the PS/2 and its heirs. Bit 0: a 0 to 1 change resets; bit 1: A20 gate.
+ * System control port A of the PS/2 and its heirs. Bit 0: a 0 to 1 change resets; bit 1: A20 gate,
+ * open at power-on.
  *
- * DEVIATION: the A20 gate is kept and read back, but address line 20 is never masked: it is open at
- * power-on and stays so, as on every PC that boots anything from this century.
+ * DEVIATION: the gate is where this port or the keyboard controller has put it last, as in QEMU and
+ * Bochs; chip sets open it if either says so (82371AB datasheet, port 92). What is read back is what
+ * was written here.
  */
 #include "devices/port92.h"
 
@@ -32,7 +34,14 @@ static void port92_write(void *dev, struct participant *by, u64 offset, unsigned
         d->reset(d->opaque);
 }
 
-const struct region_ops port92_ops = {port92_read, port92_write, .max_size = 1};
+static int port92_a20(const void *dev, u64 offset, u8 value)
+{
+    (void)dev;
+    (void)offset;
+    return !!(value & A20);
+}
+
+const struct region_ops port92_ops = {port92_read, port92_write, .a20 = port92_a20, .max_size = 1};
 
 static void reset(void *dev)
 {

@@ -61,6 +61,7 @@ struct mmu_table {
     u64 lines;      /* lines traced in the directory */
     u8 sorts;       /* of what is derived from the page */
     bool below_top; /* it was walked as something other than a top-level table */
+    bool marked;    /* directory_note_marks() knows of it */
 };
 
 /* An accessed bit (or dirty bit) that an instruction owes. */
@@ -106,7 +107,8 @@ struct walk {
     u64 slot;  /* leaf slot's gpa; 0 without paging */
     u64 page_size;
     bool user, writable, nx, global, dirty;
-    u8 key; /* protection key; MMU_NO_KEY: none applies */
+    bool unkept; /* nothing is to be kept of it */
+    u8 key;      /* protection key; MMU_NO_KEY: none applies */
     unsigned n;
     struct mmu_owed step[WALK_LEVELS];    /* slots passed; bits: 0x20 if A is clear */
     struct mmu_table *table[WALK_LEVELS]; /* the pages of those slots, if they are traced */
@@ -224,7 +226,8 @@ static inline void mmu_watch(struct mmu *m, gla_t a, unsigned size, enum mmu_acc
 
 static inline bool mmu_may_cache(const struct mmu *m, const struct mmu_place *at)
 {
-    return !m->watch_data && !at->lined && !at->watched && !(m->check && m->check->cacheless);
+    return !m->watch_data && !at->lined && !at->watched && !at->w.unkept &&
+           !(m->check && m->check->cacheless);
 }
 
 /* What an access that has been resolved still owes before it is made: accessed and dirty bits. False: a page table has

@@ -68,6 +68,7 @@ struct mmu {
     bool
         huge; /* there are 1 GiB pages; set by mmu_create(), cleared by the owner if the model has none */
     u64 cr3;
+    u64 lines; /* of the address bus: all, or all but line 20 while the A20 gate is shut; 0: to be looked up */
     u32 pkru; /* two bits for each protection key: AD, WD */
 
     /* The fault an escape reports; a missing right is noted in the participant. */

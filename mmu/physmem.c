@@ -171,6 +171,19 @@ void io_region_write(const struct io_region *r, struct participant *by, u64 addr
     }
 }
 
+/* An access of any size gives the port its low byte. */
+static int a20_driven(const struct io_space *io, u16 port, u64 value)
+{
+    const struct io_region *r = io->port_map[port] ? &io->port[io->port_map[port] - 1] : NULL;
+
+    return r && r->ops->a20 ? r->ops->a20(r->dev, port - r->first, (u8)value) : -1;
+}
+
+bool io_port_moves_a20(const struct io_space *io, u16 port, u64 value)
+{
+    return a20_driven(io, port, value) == io->a20_shut;
+}
+
 bool io_port_no_hold(const struct io_space *io, u16 port)
 {
     return io->port_map[port] && io->port[io->port_map[port] - 1].ops->no_hold;
@@ -186,7 +199,10 @@ u64 io_port_read(struct io_space *io, struct participant *by, u16 port, unsigned
 void io_port_write(struct io_space *io, struct participant *by, u16 port, unsigned size, u64 value)
 {
     unsigned i = io->port_map[port];
+    bool moves = io_port_moves_a20(io, port, value);
 
     if (i)
         io_region_write(&io->port[i - 1], by, port, size, value);
+    if (moves)
+        io->a20_shut = !io->a20_shut;
 }

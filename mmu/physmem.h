@@ -55,6 +55,9 @@ struct io_space {
     struct io_region mmio[IO_REGIONS_MAX];
     struct io_region port[IO_REGIONS_MAX];
     unsigned n_mmio, n_ports;
+    /* The A20 gate of the IBM AT, a latch that the keyboard controller and port 92 write: vCPUs' addresses have bit 20 clear. Written
+     * under the hold of the I/O space by who is alone with directory_a20_object(), read by who remembers that (trace/setting.c). */
+    bool a20_shut;
     u8 port_map[65536]; /* index + 1 into port[] */
     /* One access at a time; in recorded runs the I/O object's hold comes first. */
     void (*begin)(void *ctx, struct participant *by);

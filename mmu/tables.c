@@ -118,7 +118,7 @@ void mmu_table_note(struct mmu *m, struct mmu_table *t, u64 slot, unsigned sort,
 
 static u64 top_table(const struct mmu *m, u64 cr3)
 {
-    return cr3 & (m->lma ? 0x000000fffffff000 : m->pae ? 0xffffffe0 : 0xfffff000);
+    return cr3 & m->lines & (m->lma ? 0x000000fffffff000 : m->pae ? 0xffffffe0 : 0xfffff000);
 }
 
 static unsigned top_size(const struct mmu *m)

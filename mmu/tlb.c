@@ -357,7 +357,9 @@ void mmu_drop(struct mmu *m, u64 gfn, unsigned what)
 {
     struct mmu_private *pr = m->priv;
 
-    if (gfn == ~(u64)0) {
+    if (what & DROP_A20)
+        m->lines = 0;
+    if (gfn == ~(u64)0 || (what & DROP_A20)) {
         mmu_tlb_flush(m);
         return;
     }

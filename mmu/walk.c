@@ -7,12 +7,17 @@
  * PAE: the four page-directory-pointer entries are read at each walk, as AMD's processors do, rather than loaded at MOV CR3
  * (DEVIATION: SDM vol. 3 §4.4.1 lets a processor keep them in registers until CR3 is written), and so a reserved bit in one is a
  * page fault of whoever uses it (AMD APM vol. 2 §5.3.3, §5.6.1).
+ *
+ * Address line 20 is the machine's (the A20 gate): while the gate is shut, every address that goes out here has bit 20 clear, of
+ * slots and of pages. What the gate is a vCPU looks up at its first walk and remembers until somebody moves it
+ * (trace/setting.c), so with what is in the TLB the gate costs nothing.
  */
 #include <errno.h>
 
 #include "mmu/check.h"
 #include "mmu/internal.h"
 
+enum { A20 = 1 << 20 };
 enum { PTE_P = 1, PTE_W = 2, PTE_U = 4, PTE_A = 0x20, PTE_D = 0x40, PTE_PS = 0x80, PTE_G = 0x100 };
 #define PTE_NX (1ull << 63)
 /* Physical addresses are 40 bits wide, as CPUID 0x80000008 says. */
@@ -20,6 +25,15 @@ enum { PTE_P = 1, PTE_W = 2, PTE_U = 4, PTE_A = 0x20, PTE_D = 0x40, PTE_PS = 0x8
 #define PTE_RESERVED_HIGH 0x000fff0000000000ull
 /* Of a PAE page-directory-pointer entry. */
 #define PDPTE_RESERVED 0xffffff00000001e6ull
+
+/* How is the A20 gate? 0, or -EAGAIN: it is being moved (noted). */
+static int look_up_lines(struct mmu *m)
+{
+    if (m->dir && setting_remember(m->p, directory_a20_object(m->dir)))
+        return -EAGAIN;
+    m->lines = m->io && m->io->a20_shut ? ~(u64)A20 : ~(u64)0;
+    return 0;
+}
 
 /* Read one slot. 0, or -EAGAIN: no read hold. */
 static int read_slot(struct mmu *m, u64 gpa, unsigned size, u64 *value)
@@ -39,6 +53,22 @@ static int read_slot(struct mmu *m, u64 gpa, unsigned size, u64 *value)
     return 0;
 }
 
+static u64 pdpt_of(const struct mmu *m)
+{
+    return m->cr3 & 0xffffffe0 & m->lines;
+}
+
+/* A slot whose accessed or dirty bit is owed is also one of the four page-directory-pointer entries, where those bits are reserved:
+ * what was made through it is gone with the bit. Where tables are traced that is at once, and the TLB must not know better. */
+static void beware_pdpte(struct mmu *m, struct walk *w, u64 gpa, u64 value)
+{
+    if (!m->pae || m->lma || (gpa & ~(u64)31) != pdpt_of(m) ||
+        (value & (PTE_A | PTE_D)) == (PTE_A | PTE_D))
+        return;
+    mmu_drop_all(m);
+    w->unkept = true;
+}
+
 /* Take one level: reads the slot and folds its rights into w. Returns as mmu_walk(), *value is the slot. */
 static int step(struct mmu *m, struct walk *w, u64 gpa, unsigned size, bool may_be_large,
                 u64 reserved, u64 *value, u32 *error)
@@ -46,6 +76,7 @@ static int step(struct mmu *m, struct walk *w, u64 gpa, unsigned size, bool may_
     int err;
     bool large;
 
+    gpa &= m->lines;
     /* Traced before it is read, so that no write is missed. */
     w->table[w->n] = NULL;
     if (mmu_is_precise(m) && physmem_host(m->mem, gpa)) {
@@ -75,6 +106,7 @@ static int step(struct mmu *m, struct walk *w, u64 gpa, unsigned size, bool may_
     w->user &= !!(*value & PTE_U);
     w->writable &= !!(*value & PTE_W);
     w->nx |= size == 8 && m->nxe && (*value & PTE_NX);
+    beware_pdpte(m, w, gpa, *value);
     w->step[w->n++] = (struct mmu_owed){gpa, (u8)size, *value & PTE_A ? 0 : PTE_A, *value};
     w->slot = gpa;
     return 0;
@@ -85,7 +117,7 @@ static void leaf(struct mmu *m, struct walk *w, u64 value, gla_t a, u64 base)
     w->global = m->pge && (value & PTE_G);
     w->dirty = value & PTE_D;
     w->key = m->pke && w->user ? value >> 59 & 15 : MMU_NO_KEY;
-    w->gpa = base | (a & (w->page_size - 1));
+    w->gpa = (base | (a & (w->page_size - 1))) & m->lines;
 }
 
 static int walk32(struct mmu *m, gla_t a, struct walk *w, u32 *error)
@@ -136,13 +168,17 @@ static int walk_pd(struct mmu *m, gla_t a, struct walk *w, u64 pd, u32 *error)
 
 static int walk_pae(struct mmu *m, gla_t a, struct walk *w, u32 *error)
 {
-    u64 gpa = (m->cr3 & 0xffffffe0) + (a >> 30 & 3) * 8, v;
+    u64 gpa = pdpt_of(m) + (a >> 30 & 3) * 8, v;
     bool tracked = mmu_is_precise(m) && physmem_host(m->mem, gpa);
     struct mmu_table *t = NULL;
     int r = tracked ? mmu_table_trace(m, gpa, 8, &t) : 0;
 
     if (r)
         return r;
+    if (tracked && !t->marked) {
+        directory_note_marks(m->p, gpa);
+        t->marked = true;
+    }
     r = read_slot(m, gpa, 8, &v);
     if (r)
         return r;
@@ -208,8 +244,10 @@ int mmu_walk(struct mmu *m, gla_t a, struct walk *w, u32 *error)
 
     memset(w, 0, sizeof(*w));
     w->user = w->writable = true;
+    if (unlikely(!m->lines) && look_up_lines(m))
+        return -EAGAIN;
     if (!m->paging) {
-        w->gpa = a & 0xffffffff;
+        w->gpa = a & 0xffffffff & m->lines;
         w->page_size = 4096;
         w->dirty = true;
         w->key = MMU_NO_KEY;
@@ -259,14 +297,22 @@ int mmu_walk_permits(const struct mmu *m, const struct walk *w, unsigned set,
     return !ok;
 }
 
+/* Without order nobody need be told of an accessed bit, but of one in a page-directory-pointer entry. */
+static bool marks_matter(struct mmu *m, u64 gpa)
+{
+    return !m->dir->order && m->dir->semantics[TRACE_MMU] == TRACE_BRACKET &&
+           directory_marks_matter(m->p, gpa);
+}
+
 int mmu_owed_check(struct mmu *m, const struct walk *w, bool dirty)
 {
-    if (!m->dir || (!m->dir->order && !m->check))
+    if (!m->dir || (!m->dir->order && !m->check && !m->dir->precise_mmu))
         return 0;
     for (unsigned i = 0; i < w->n; i++) {
         bool needs = w->step[i].bits || (dirty && i + 1 == w->n && !w->dirty);
 
-        if (needs && !directory_has(m->p, w->step[i].gpa >> 12, RIGHT_WRITE)) {
+        if (needs && (!directory_has(m->p, w->step[i].gpa >> 12, RIGHT_WRITE) ||
+                      marks_matter(m, w->step[i].gpa))) {
             directory_want(m->p, w->step[i].gpa >> 12, RIGHT_WRITE, w->step[i].gpa,
                            w->step[i].size);
             return -EAGAIN;

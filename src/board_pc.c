@@ -31,7 +31,7 @@
 #include "devices/pci_host.h"
 #include "devices/port92.h"
 #include "devices/post_port.h"
-#include "mmu/region.h"
+#include "mmu/physmem.h"
 
 enum {
     IRQ_TIMER = 0,
@@ -461,5 +461,5 @@ bool board_run_timer(struct board *b, u64 now_ns)
 
 u64 board_digest(const struct board *b, u64 seed)
 {
-    return device_digest_all(&b->io, seed);
+    return device_digest_all(&b->io, seed ^ b->config.space->a20_shut);
 }

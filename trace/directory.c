@@ -17,7 +17,7 @@ int directory_create(struct directory *d, u64 n_pages, unsigned n_vcpus, unsigne
 {
     memset(d, 0, sizeof(*d));
     d->n_pages = n_pages;
-    d->n_objects = n_pages + 2;
+    d->n_objects = n_pages + 3;
     d->n_vcpus = n_vcpus;
     d->journal = journal;
     d->order = order;
@@ -152,6 +152,32 @@ int directory_derive(struct participant *p, enum trace_kind kind, u64 gpa, u32 l
 out:
     pthread_mutex_unlock(directory_lock_of(d, gfn));
     return err;
+}
+
+void directory_note_marks(struct participant *p, u64 gpa)
+{
+    struct directory *d = p->dir;
+    u64 gfn = gpa >> 12;
+    struct trace_node *n;
+
+    pthread_mutex_lock(directory_lock_of(d, gfn));
+    n = find_node(&d->entries[gfn], p->id, TRACE_MMU);
+    if (n)
+        n->marks = true;
+    pthread_mutex_unlock(directory_lock_of(d, gfn));
+}
+
+bool directory_marks_matter(struct participant *p, u64 gpa)
+{
+    struct directory *d = p->dir;
+    u64 gfn = gpa >> 12, line = directory_lines_of(gpa, 1);
+    bool matter = false;
+
+    pthread_mutex_lock(directory_lock_of(d, gfn));
+    for (const struct trace_node *n = d->entries[gfn].nodes; n; n = n->next)
+        matter |= n->marks && (n->lines & line) && n->participant != p->id;
+    pthread_mutex_unlock(directory_lock_of(d, gfn));
+    return matter;
 }
 
 void directory_unite_lines_locked(struct dir_entry *e)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The directory: one entry for each object (guest page, the I/O space, the APIC map), which knows who holds what
+ * The directory: one entry for each object (guest page, the I/O space, the APIC map, the A20 gate), which knows who holds what
  * there and who must be told before a write takes effect.
  *
  * Plain runs: a page without consumers costs nothing; the entry knows who may have write permission cached (wcached). A
@@ -34,6 +34,8 @@ struct trace_range {
 struct trace_node {
     struct trace_node *next;
     u8 participant, kind, access;
+    bool
+        marks; /* entries in which an accessed or dirty bit would be another: setting one concerns it too */
     u64 lines; /* 64-byte lines concerned */
     struct trace_range
         *ranges; /* exact byte ranges (trace_add); NULL: whole lines, of what was derived */
@@ -47,7 +49,8 @@ struct trace_node {
 struct line_state;
 
 struct dir_entry {
-    pmask_t readers; /* recorded run: who has the read hold */
+    pmask_t
+        readers; /* recorded run: who has the read hold; of the A20 gate in every run: who remembers it */
     pmask_t
         wcached; /* who may have write permission cached; recorded run: who did since he got his hold */
     pmask_t waiters; /* whom to wake when something is released */
@@ -109,6 +112,10 @@ static inline u64 directory_apic_object(const struct directory *d)
 {
     return d->n_pages + 1;
 }
+static inline u64 directory_a20_object(const struct directory *d)
+{
+    return d->n_pages + 2;
+}
 
 /* Directory for n_pages guest pages and n_vcpus participants plus the agent, of which at most n_tokens run at once (the
  * host's CPUs). 0 or -ENOMEM. */
@@ -139,6 +146,10 @@ void directory_want_nothing(struct participant *p);
 /* p is about to keep something derived from [gpa, gpa+len) (within a page). 0: traced from now on; -EAGAIN: p lacks
  * the right (noted), abandon and acquire. Drops p's own cached write permission. Owner. */
 int directory_derive(struct participant *p, enum trace_kind kind, u64 gpa, u32 len);
+/* What p has derived from the line as a page table depends on its accessed bits too (directory_derive() has traced it). Owner. */
+void directory_note_marks(struct participant *p, u64 gpa);
+/* Has somebody else noted that? p is about to set one. Owner. */
+bool directory_marks_matter(struct participant *p, u64 gpa);
 /* Nothing of the kind is derived from the page any more. Owner, or on its behalf under p->lock... of its own pages. */
 void directory_underive(struct participant *p, enum trace_kind kind, u64 gfn);
 
@@ -169,6 +180,17 @@ void directory_announce(struct participant *p, u64 gpa, u32 size, u64 value);
 void directory_wrote(struct participant *p, u64 gpa, u32 size, u64 value, unsigned how);
 /* It will not be done: unlocks. Owner. */
 void directory_cancel_write(struct participant *p, u64 gpa, u32 size);
+
+/* ---- setting.c: what the machine sets for all at once, and each participant remembers: the A20 gate ---- */
+
+/* p is about to look at the setting and to rely on it until p->drop (DROP_A20). 0, or -EAGAIN: somebody is changing it (noted),
+ * abandon and acquire. Owner. */
+int setting_remember(struct participant *p, u64 object);
+/* p is about to change it. 0: nobody else remembers it, nor will until p's instruction has retired. -EAGAIN: noted, abandon and
+ * acquire. Owner. */
+int setting_change(struct participant *p, u64 object);
+/* c forgets it, for somebody who changes it; plain runs. Entry and c locked. */
+void setting_release_locked(struct dir_entry *e, u64 object, struct participant *c);
 
 /* ---- watch.c, tell.c ---- */
 

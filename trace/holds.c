@@ -88,6 +88,8 @@ static void release_ordered(struct directory *d, struct dir_entry *e, u64 object
             directory_remove_nodes_locked(e, c->id,
                                           1u << TRACE_CODE | 1u << TRACE_MMU | 1u << TRACE_DESC |
                                               1u << TRACE_WATCH);
+        } else if (object == directory_a20_object(d)) {
+            c->drop(c, object, DROP_A20);
         }
     } else {
         c->rights[object] &= (u8)~RIGHT_WRITE;
@@ -125,6 +127,8 @@ static pmask_t conflicts(struct directory *d, struct dir_entry *e, const struct 
             return e->readers & ~PMASK(p->id);
         return e->writer != NOBODY && e->writer != p->id ? PMASK(e->writer) : 0;
     }
+    if (p->want_object == directory_a20_object(d))
+        return p->want_right & RIGHT_WRITE ? e->readers & ~PMASK(p->id) : 0;
     if (p->want_right & RIGHT_READ)
         return e->wcached & ~PMASK(p->id);
     *kinds = directory_kinds_with(d, 1u << TRACE_BRACKET);
@@ -164,6 +168,8 @@ static void release(struct directory *d, struct dir_entry *e, struct participant
     if (d->order) {
         release_ordered(d, e, p->want_object, c, p->want_right);
         count(d, p, c->id, 1u << TRACE_ORDER);
+    } else if (p->want_object == directory_a20_object(d)) {
+        setting_release_locked(e, p->want_object, c);
     } else if (p->want_right & RIGHT_READ) {
         release_plain(e, p->want_object, c, p->want_right, 0);
         atomic_fetch_add_explicit(&d->recalls, 1, memory_order_relaxed);

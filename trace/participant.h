@@ -63,7 +63,8 @@ enum {
     DROP_MMU = 8,      /* translations made from it as a page table */
     DROP_DESC = 16,    /* shadow descriptors */
     DROP_MONITOR = 32, /* the line that MONITOR armed */
-    DROP_ALL = 63,
+    DROP_A20 = 64,     /* what it knows of the A20 gate, and so all translations */
+    DROP_ALL = 127,
 };
 
 enum trace_kind {

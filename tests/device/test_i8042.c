@@ -281,7 +281,13 @@ static void output_port_and_reset(void)
     begin();
     command(0xd0);
     CU_ASSERT_EQUAL(data() & 0x03, 0x03);
+    CU_ASSERT_EQUAL(i8042_data_ops.a20(kbc, 0, 0xdd), -1); /* for the keyboard */
     command(0xd1);
+    CU_ASSERT_EQUAL(i8042_data_ops.a20(kbc, 0, 0xdd), 0);
+    CU_ASSERT_EQUAL(i8042_data_ops.a20(kbc, 0, 0xdf), 1);
+    CU_ASSERT_EQUAL(i8042_command_ops.a20(kbc, 0, 0xdd), 0);
+    CU_ASSERT_EQUAL(i8042_command_ops.a20(kbc, 0, 0xdf), 1);
+    CU_ASSERT_EQUAL(i8042_command_ops.a20(kbc, 0, 0xd1), -1);
     write(0xdd); /* A20 off */
     CU_ASSERT_EQUAL(resets, 0);
     command(0xd0);

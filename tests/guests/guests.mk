@@ -10,6 +10,9 @@ GUEST_ELFS := $(GUEST_NAMES:%=$(BUILD)/tests/guests/%.elf)
 
 $(GUEST_NAMES:%=$(GUEST_OBJ)/tests/guests/%.elf64): %.elf64: %.o $(GUEST_KIT)
 
+# An image where bit 20 of every address is clear.
+$(GUEST_OBJ)/tests/guests/a20.elf64: GUEST_LDFLAGS += --defsym=image_at=0x200000
+
 $(GUEST_ELFS): $(BUILD)/tests/guests/%.elf: $(GUEST_OBJ)/tests/guests/%.elf64
 	@mkdir -p $(@D)
 	$(Q)$(GUEST_OBJCOPY) --strip-debug -O elf32-i386 $< $@

@@ -221,6 +221,54 @@ static void too_long(void)
     CU_ASSERT_EQUAL(insn_decode(&in, CODE_64, b, 0), -EAGAIN);
 }
 
+/* Where an instruction that does not exist ends, as an AMD processor's faults at a page's end and behind prefixes show it: with its
+ * opcode, or with the operands that others of its map have. */
+static void undefined_ends(void)
+{
+    static const struct {
+        enum code_mode mode;
+        u8 prefixes, n, bytes[8];
+        int expect;
+    } rows[] = {
+        {CODE_64, 0, 2, {0x0f, 0xb9}, -EILSEQ}, /* UD1 */
+        {CODE_64, 13, 3, {0x0f, 0xb9, 0xc0}, -EILSEQ},
+        {CODE_64, 14, 3, {0x0f, 0xb9, 0xc0}, -E2BIG},
+        {CODE_64, 8, 8, {0x0f, 0xb9, 0x1c, 0x2d}, -EILSEQ},
+        {CODE_32, 13, 3, {0x0f, 0xb9, 0xc0}, -EILSEQ},
+        {CODE_64, 13, 3, {0x0f, 0xff, 0xc0}, -EILSEQ}, /* UD0 */
+        {CODE_64, 13, 3, {0x0f, 0xa7, 0xc0}, -EILSEQ},
+        {CODE_64, 13, 2, {0x0f, 0x04}, -EILSEQ},
+        {CODE_64, 14, 2, {0x0f, 0x04}, -E2BIG},
+        {CODE_64, 0, 3, {0x0f, 0x38, 0xff}, -EAGAIN},
+        {CODE_64, 11, 4, {0x0f, 0x38, 0xff, 0xc0}, -EILSEQ},
+        {CODE_64, 12, 4, {0x0f, 0x38, 0xff, 0xc0}, -E2BIG},
+        {CODE_64, 0, 5, {0x0f, 0x38, 0xff, 0x04, 0x25}, -EAGAIN},
+        {CODE_64, 6, 8, {0x0f, 0x38, 0xff, 0x04, 0x25}, -EAGAIN},
+        {CODE_64, 7, 8, {0x0f, 0x38, 0xff, 0x04, 0x25}, -E2BIG},
+        {CODE_32, 0, 4, {0x0f, 0x38, 0xff, 0x40}, -EAGAIN},
+        {CODE_16, 0, 5, {0x0f, 0x38, 0xff, 0x40, 0}, -EILSEQ},
+        {CODE_64, 0, 4, {0x0f, 0x3a, 0xff, 0xc0}, -EAGAIN}, /* an immediate */
+        {CODE_64, 10, 5, {0x0f, 0x3a, 0xff, 0xc0}, -EILSEQ},
+        {CODE_64, 11, 5, {0x0f, 0x3a, 0xff, 0xc0}, -E2BIG},
+        {CODE_64, 0, 6, {0xea}, -EAGAIN},
+        {CODE_64, 0, 7, {0xea}, -EILSEQ},
+        {CODE_64, 1, 5, {0x9a}, -EILSEQ},
+        {CODE_64, 0, 1, {0xd4}, -EAGAIN},
+        {CODE_64, 14, 1, {0x06}, -EILSEQ},
+        {CODE_64, 15, 1, {0x06}, -E2BIG},
+    };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct insn in;
+        u8 b[24];
+
+        memset(b, 0x66, sizeof(b));
+        memcpy(b + rows[i].prefixes, rows[i].bytes, sizeof(rows[i].bytes));
+        CU_ASSERT_EQUAL(insn_decode(&in, rows[i].mode, b, rows[i].prefixes + rows[i].n),
+                        rows[i].expect);
+    }
+}
+
 /* Random bytes: an instruction decodes the same from exactly its bytes, and each shorter prefix
  * asks for more. */
 static void prefixes_of_random_instructions(void)
@@ -267,5 +315,5 @@ static void text(void)
 
 TEST_SUITE(decode, TEST(registers_and_sizes), TEST(vex_fields), TEST(addresses_16),
            TEST(addresses_32_64), TEST(segments), TEST(immediates), TEST(prefixes),
-           TEST(hint_space), TEST(refused), TEST(too_long), TEST(prefixes_of_random_instructions),
-           TEST(text));
+           TEST(hint_space), TEST(refused), TEST(too_long), TEST(undefined_ends),
+           TEST(prefixes_of_random_instructions), TEST(text));

@@ -170,13 +170,9 @@ static void control_bits(void)
         const char *without; /* the feature, and what needs it */
         u32 bit;
     } rows[] = {
-        {"max,-de", CR4_DE},
-        {"max,-pge", CR4_PGE},
-        {"max,-umip", CR4_UMIP},
-        {"max,-la57", CR4_LA57},
-        {"max,-pku", CR4_PKE},
-        {"max,-smep", CR4_SMEP},
-        {"max,-fsgsbase", CR4_FSGSBASE},
+        {"max,-vme", CR4_VME},   {"max,-vme", CR4_PVI},   {"max,-de", CR4_DE},
+        {"max,-pge", CR4_PGE},   {"max,-umip", CR4_UMIP}, {"max,-la57", CR4_LA57},
+        {"max,-pku", CR4_PKE},   {"max,-smep", CR4_SMEP}, {"max,-fsgsbase", CR4_FSGSBASE},
         {"max,-smap", CR4_SMAP},
     };
 

@@ -163,7 +163,6 @@ static void processors(void)
     refuse("-demo -cpu x86-64,+sse4.2", "-cpu",
            "sse4.2 needs sse4.1 needs ssse3 needs sse3; add +sse4.1,+ssse3,+sse3 or");
     refuse("-demo -cpu x86-64-v2,-ssse3,-sse4_1", "-cpu", "sse4.2 needs sse4.1 needs ssse3; add");
-    refuse("-demo -cpu x86-64,+vme", "-cpu", "vme is not implemented");
     accept("-demo -cpu x86-64,+sse4_2,+sse41,+ssse3,+pni");
     CU_ASSERT_TRUE(cpu_has(&o.model, FEAT_SSE42) && cpu_has(&o.model, FEAT_SSE3));
     CU_ASSERT_FALSE(cpu_has(&o.model, FEAT_POPCNT));

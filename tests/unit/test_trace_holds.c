@@ -134,6 +134,57 @@ static void the_io_space_is_an_object(void)
     stage_end(&s);
 }
 
+/* What the machine sets for all at once: who remembers it forgets it before another changes it, and only the change is waited for. */
+static void a_setting_is_changed_alone(void)
+{
+    for (unsigned order = 0; order < 2; order++) {
+        u64 setting;
+
+        stage_begin(&s, VCPUS, order);
+        setting = directory_a20_object(&s.dir);
+        for (unsigned i = A; i <= C; i++) {
+            struct participant *p = &s.party[i].p;
+
+            while (setting_remember(p, setting))
+                hold_acquire(p);
+            hold_retire(p);
+            p->position++;
+            participant_park(p);
+        }
+        CU_ASSERT(setting_change(&s.party[B].p, setting) < 0);
+        hold_acquire(&s.party[B].p);
+        CU_ASSERT_EQUAL(setting_change(&s.party[B].p, setting), 0);
+        CU_ASSERT_EQUAL(s.party[A].n_settings, 1);
+        CU_ASSERT_EQUAL(s.party[B].n_settings, 0);
+        CU_ASSERT_EQUAL(s.party[C].n_settings, 1);
+        CU_ASSERT_EQUAL(s.party[D].n_settings, 0);
+        CU_ASSERT(setting_remember(&s.party[A].p, setting) < 0); /* not before it is done */
+        CU_ASSERT_EQUAL(setting_remember(&s.party[B].p, setting), 0);
+        hold_retire(&s.party[B].p);
+        s.party[B].p.position++;
+        participant_park(&s.party[B].p);
+        hold_acquire(&s.party[A].p);
+        CU_ASSERT_EQUAL(setting_remember(&s.party[A].p, setting), 0);
+        stage_end(&s);
+    }
+}
+
+/* Who is told of an accessed bit: whoever has said that it means something else to him, and nobody else. */
+static void marks_matter_to_others(void)
+{
+    stage_begin(&s, VCPUS, false);
+    stage_derive(&s, A, TRACE_MMU, 0x1000, 8);
+    stage_derive(&s, B, TRACE_MMU, 0x1000, 8);
+    CU_ASSERT_FALSE(directory_marks_matter(&s.party[B].p, 0x1000));
+    directory_note_marks(&s.party[A].p, 0x1000);
+    CU_ASSERT_TRUE(directory_marks_matter(&s.party[B].p, 0x1008)); /* of the same line */
+    CU_ASSERT_FALSE(directory_marks_matter(&s.party[B].p, 0x1040));
+    CU_ASSERT_FALSE(directory_marks_matter(&s.party[A].p, 0x1000));
+    stage_write(&s, B, 0x1000, 8, 1);
+    CU_ASSERT_FALSE(directory_marks_matter(&s.party[B].p, 0x1000));
+    stage_end(&s);
+}
+
 /* Who loses a page loses what it derived from it, and its TLB entries; who loses the right to write keeps the rest. */
 static void losing_a_hold_drops_what_was_derived(void)
 {
@@ -487,6 +538,7 @@ static void the_limit_falls_and_rises_again(void)
 TEST_SUITE(trace_holds, TEST(first_touch_logs_nothing), TEST(readers_follow_the_last_writer),
            TEST(a_writer_follows_all_readers), TEST(a_reader_that_writes_follows_the_others),
            TEST(implied_edges_are_dropped), TEST(the_io_space_is_an_object),
+           TEST(a_setting_is_changed_alone), TEST(marks_matter_to_others),
            TEST(losing_a_hold_drops_what_was_derived), TEST(migrating_data_is_got_at_once),
            TEST(a_running_holder_serves), TEST(a_release_is_put_off_for_a_bounded_window),
            TEST(claims_yield_to_the_older_ticket), TEST(a_consumer_told_twice_is_two_events),

@@ -32,6 +32,7 @@ static void on_drop(struct participant *p, u64 gfn, unsigned what)
 {
     struct party *party = p->owner;
 
+    party->n_settings += (what & DROP_A20) && gfn == directory_a20_object(p->dir);
     if (gfn >= STAGE_PAGES)
         return;
     party->dropped[gfn] |= what;

@@ -33,6 +33,7 @@ struct party {
     unsigned n_wrote;           /* calls of wrote */
     bool wrote[STAGE_PAGES];    /* in which pages */
     u64 missed;                 /* accesses that had to be begun again */
+    unsigned n_settings;        /* calls of drop for a setting */
 };
 
 struct stage {
