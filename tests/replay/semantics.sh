@@ -46,8 +46,8 @@ semantics_run() {
     expect "$semantics_name" "$(said "$semantics_name")" [ "$status" -eq 0 ]
 }
 
-# semantics_hazard NAME CPUS OPTION...: the demo where other CPUs may run old code for a while: it may say that they did, and
-# nothing else that is wrong.
+# semantics_hazard NAME CPUS OPTION...: the demo where other CPUs may run old code for a while: it may say that they did, their own
+# or after a message from a third that has run the new (docs/traces.md), and nothing else that is wrong.
 semantics_hazard() {
     hazard_name=$1
     hazard_cpus=$2
@@ -55,7 +55,7 @@ semantics_hazard() {
     run_guest "$hazard_name" 180 "$X86SIM" -smp "$hazard_cpus" "$@" --stats
     expect "$hazard_name" "$(said "$hazard_name")" grep -aq '^demo: ' "$work/$hazard_name.txt"
     expect "$hazard_name" "the guest found something else wrong" sh -c '
-        ! grep -a "FAILED" "$1" | grep -avq "already overwritten\|^demo: 1 checks FAILED"' sh "$work/$hazard_name.txt"
+        ! grep -a "FAILED" "$1" | grep -avq "already overwritten\|old code ran after\|^demo: [12] checks FAILED"' sh "$work/$hazard_name.txt"
 }
 
 topic_semantics() {
