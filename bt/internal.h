@@ -165,7 +165,7 @@ struct bt_trace;
 
 struct bt_block {
     struct block *b;
-    bool gone;                        /* under the lock */
+    _Atomic bool gone;                /* changed under the lock */
     _Atomic(struct bt_trace *) trace; /* it begins here, and is entered instead; NULL: none */
     bool traced;                      /* there is, or was, a trace that holds it; under the lock */
     _Atomic u8 samples;               /* how often the block was met when the budget was used up */
