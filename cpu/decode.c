@@ -26,6 +26,7 @@
 #include "src/base/check.h"
 
 static ZydisDecoder decoders[3];
+static ZydisFormatter formatter;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static const ZydisMachineMode machine_modes[3] = {
@@ -50,6 +51,7 @@ static void setup(void)
             CHECK(ZYAN_SUCCESS(ZydisDecoderEnableMode(d, off[k], ZYAN_FALSE)));
         CHECK(ZYAN_SUCCESS(ZydisDecoderEnableMode(d, ZYDIS_DECODER_MODE_AMD_BRANCHES, ZYAN_TRUE)));
     }
+    CHECK(ZYAN_SUCCESS(ZydisFormatterInit(&formatter, ZYDIS_FORMATTER_STYLE_INTEL)));
 }
 
 /* Prefixes; returns the segment override or -1. */
@@ -333,12 +335,15 @@ int insn_decode(struct insn *in, enum code_mode mode, const u8 *bytes, unsigned 
 unsigned insn_disassemble(char *text, size_t size, enum code_mode mode, const u8 *bytes, unsigned n,
                           u64 rip)
 {
-    ZydisDisassembledInstruction d;
+    ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+    ZydisDecodedInstruction z;
 
-    if (!ZYAN_SUCCESS(ZydisDisassembleIntel(machine_modes[mode], rip, bytes, n, &d))) {
+    pthread_once(&once, setup);
+    if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoders[mode], bytes, n, &z, operands)) ||
+        !ZYAN_SUCCESS(ZydisFormatterFormatInstruction(
+            &formatter, &z, operands, z.operand_count_visible, text, size, rip, NULL))) {
         snprintf(text, size, "(bad)");
         return 1;
     }
-    snprintf(text, size, "%s", d.text);
-    return d.info.length;
+    return z.length;
 }

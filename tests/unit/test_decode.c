@@ -311,6 +311,10 @@ static void text(void)
     CU_ASSERT_STRING_EQUAL(t, "add eax, ebx");
     CU_ASSERT_EQUAL(insn_disassemble(t, sizeof(t), CODE_64, (const u8[]){0x06}, 1, 0), 1);
     CU_ASSERT_STRING_EQUAL(t, "(bad)");
+    /* As AMD's processors decode it, and as it is executed. */
+    CU_ASSERT_EQUAL(insn_disassemble(t, sizeof(t), CODE_64,
+                                     (const u8[]){0x66, 0xe9, 0xd3, 0x45, 0x64, 0x91}, 6, 0x1000),
+                    4);
 }
 
 TEST_SUITE(decode, TEST(registers_and_sizes), TEST(vex_fields), TEST(addresses_16),
