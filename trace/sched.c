@@ -97,12 +97,13 @@ void sched_leave(struct sched *s, struct participant *p)
 
 void sched_account(struct sched *s, u64 icount, u64 waits)
 {
-    /* An attempt that fails again is to be a short one. */
-    u64 period = s->k > 1 && s->hold_off ? PERIOD_INSNS / 4 : PERIOD_INSNS;
+    u64 period;
 
     if (s->fixed)
         return;
     pthread_mutex_lock(&s->lock);
+    /* An attempt that fails again is to be a short one. */
+    period = s->k > 1 && s->hold_off ? PERIOD_INSNS / 4 : PERIOD_INSNS;
     s->seen_icount += icount;
     s->seen_waits += waits;
     if (MAX(s->seen_icount, s->seen_waits * BUSY_INSNS) >= period) {
